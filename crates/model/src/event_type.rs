@@ -1,0 +1,191 @@
+//! The contract's names for what facts are: event types, lanes and sources.
+
+use crate::fact::{Fact, What};
+use crate::file::FileOp;
+use crate::network::{Destination, NetworkOp, SocketAddress};
+use crate::process::ProcessOrigin;
+
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name as it stands in documents.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The value of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.name() == name)
+            }
+        }
+    };
+}
+
+named!(
+    /// `type` of a timeline row and `event_type` of a telemetry row.
+    EventType {
+        /// A tool call began.
+        ToolCallStart = "tool_call_start",
+        /// A tool call ended.
+        ToolCallEnd = "tool_call_end",
+        /// A scope's root process was bound.
+        ProcessStart = "process_start",
+        /// A scope's binding window closed.
+        ProcessEnd = "process_end",
+        /// The recorder started the command.
+        ExecStart = "exec_start",
+        /// The command ended.
+        ExecEnd = "exec_end",
+        /// The command could not be started.
+        ExecError = "exec_error",
+        /// A descendant was seen.
+        ProcessObserved = "process_observed",
+        /// A program was run, or that failed.
+        Execve = "execve",
+        /// A descendant ended.
+        ProcessExit = "process_exit",
+        /// A file was opened, or that failed.
+        FileOpen = "file_open",
+        /// A file holds a new content.
+        FileWrite = "file_write",
+        /// A file was renamed.
+        FileRename = "file_rename",
+        /// A name was removed.
+        FileUnlink = "file_unlink",
+        /// A link was made.
+        FileLink = "file_link",
+        /// A directory or node was made, or attributes changed.
+        FileMeta = "file_meta",
+        /// A connection to a public or loopback address.
+        NetworkConnect = "network_connect",
+        /// A connection to a cloud metadata address.
+        MetadataIp = "metadata_ip",
+        /// A connection to a private address.
+        PrivateCidr = "private_cidr",
+        /// A socket was bound to an address.
+        NetworkBind = "network_bind",
+        /// A connection or message on this host only (unix sockets and the like).
+        IpcConnect = "ipc_connect",
+        /// setuid and relatives.
+        Setuid = "setuid",
+        /// setgid and relatives.
+        Setgid = "setgid",
+        /// ptrace.
+        Ptrace = "ptrace",
+        /// Another privileged call.
+        Privilege = "privilege",
+        /// A process outlived its root.
+        AbnormalProcessTree = "abnormal_process_tree",
+        /// Something could not be seen.
+        CoverageGap = "coverage_gap",
+        /// A copy of an output stream.
+        Output = "output",
+        /// The recorder was killed.
+        Interrupted = "interrupted",
+    }
+);
+
+named!(
+    /// Lane of a timeline row.
+    Lane {
+        /// What the application said about itself.
+        AgentContext = "agent_context",
+        /// The scope's process.
+        RuntimeProcess = "runtime_process",
+        /// What the kernel or a sensor saw.
+        RuntimeTelemetry = "runtime_telemetry",
+        /// What the recorder says about its evidence.
+        Evidence = "evidence",
+    }
+);
+
+impl Fact {
+    /// The contract's name for this fact.
+    pub fn event_type(&self) -> EventType {
+        match &self.what {
+            What::AttemptStarted(_) => EventType::ToolCallStart,
+            What::AttemptEnded(_) => EventType::ToolCallEnd,
+            What::Bound(_) => EventType::ProcessStart,
+            What::ScopeEnded(_) => EventType::ProcessEnd,
+            What::ProcessStarted(p) if p.origin == ProcessOrigin::Root => EventType::ExecStart,
+            What::ProcessStarted(_) => EventType::ProcessObserved,
+            What::ProcessExec(_) => EventType::Execve,
+            What::ProcessExited(p) if p.root && p.outcome.as_ref().is_some_and(not_started) => EventType::ExecError,
+            What::ProcessExited(p) if p.root => EventType::ExecEnd,
+            What::ProcessExited(_) => EventType::ProcessExit,
+            What::ProcessOutlived => EventType::AbnormalProcessTree,
+            What::FileOpened(_) => EventType::FileOpen,
+            What::FileChanged(change) => file_change_type(change.op),
+            What::FileVersion(_) => EventType::FileWrite,
+            What::Network(call) => network_type(call.op, &call.address),
+            What::Privilege(call) => privilege_type(&call.call),
+            What::Gap(_) => EventType::CoverageGap,
+            What::Output(_) => EventType::Output,
+            What::AttemptInterrupted(_) => EventType::Interrupted,
+        }
+    }
+
+    /// The lane in which the fact stands.
+    pub fn lane(&self) -> Lane {
+        match self.event_type() {
+            EventType::ToolCallStart | EventType::ToolCallEnd => Lane::AgentContext,
+            EventType::ProcessStart | EventType::ProcessEnd => Lane::RuntimeProcess,
+            EventType::CoverageGap | EventType::Output | EventType::Interrupted => Lane::Evidence,
+            _ => Lane::RuntimeTelemetry,
+        }
+    }
+
+    /// The contract's name for who reported the fact.
+    pub fn source(&self) -> &'static str {
+        match self.event_type() {
+            EventType::ToolCallStart | EventType::ToolCallEnd => "application_context",
+            EventType::ProcessStart | EventType::ProcessEnd => "runtime",
+            EventType::ProcessObserved | EventType::AbnormalProcessTree => "record_process_sample",
+            EventType::FileWrite => "record_file_diff",
+            EventType::CoverageGap | EventType::Output | EventType::Interrupted => "evidence",
+            _ => "record",
+        }
+    }
+}
+
+fn not_started(outcome: &crate::outcome::Outcome) -> bool {
+    matches!(outcome, crate::outcome::Outcome::NotStarted { .. })
+}
+
+fn file_change_type(op: FileOp) -> EventType {
+    match op {
+        FileOp::Rename | FileOp::Exchange => EventType::FileRename,
+        FileOp::Unlink | FileOp::Rmdir => EventType::FileUnlink,
+        FileOp::Link | FileOp::Symlink => EventType::FileLink,
+        FileOp::Mkdir | FileOp::Mknod | FileOp::Chmod | FileOp::Chown | FileOp::Truncate => EventType::FileMeta,
+    }
+}
+
+fn network_type(op: NetworkOp, address: &SocketAddress) -> EventType {
+    match (op, address) {
+        (NetworkOp::Bind, _) => EventType::NetworkBind,
+        (_, SocketAddress::Ip { ip, .. }) => match Destination::of(*ip) {
+            Destination::Metadata => EventType::MetadataIp,
+            Destination::Private => EventType::PrivateCidr,
+            Destination::Loopback | Destination::Public => EventType::NetworkConnect,
+        },
+        (_, SocketAddress::Unreadable) => EventType::NetworkConnect,
+        (_, SocketAddress::Unix { .. } | SocketAddress::Other { .. }) => EventType::IpcConnect,
+    }
+}
+
+fn privilege_type(call: &str) -> EventType {
+    match call {
+        "setuid" | "setreuid" | "setresuid" | "setfsuid" => EventType::Setuid,
+        "setgid" | "setregid" | "setresgid" | "setfsgid" | "setgroups" => EventType::Setgid,
+        "ptrace" => EventType::Ptrace,
+        _ => EventType::Privilege,
+    }
+}

@@ -1,0 +1,41 @@
+//! The vocabulary of agentprov: what the other crates say to each other.
+//!
+//! Nothing here does I/O, reads a clock or draws randomness: times and random
+//! bits are passed in. Types are made so that they cannot hold nonsense; the
+//! serialised form of a [`Fact`] is the evidence itself, so its field order
+//! is part of the format (see `fact`).
+
+pub mod content;
+pub mod coverage;
+pub mod errno;
+pub mod event_type;
+pub mod fact;
+pub mod file;
+pub mod ids;
+pub mod index;
+pub mod network;
+pub mod os_bytes;
+pub mod outcome;
+pub mod process;
+pub mod schema;
+pub mod scope;
+pub mod signal;
+pub mod time;
+
+pub use content::{Content, ContentId, GitBlobId, HashOnly, Kept};
+pub use coverage::{ClaimClass, Coverage, CoverageReport, Gap, GapKind, Level};
+pub use event_type::{EventType, Lane};
+pub use fact::{Basis, Fact, Redaction, Vantage, What};
+pub use file::{
+    Access, FileChanged, FileOp, FileOpened, FileState, FileVersion, OutputKept, OutputStream, VersionCause,
+};
+pub use ids::{AttemptId, AttemptNo, EventId, IdError, RunId, SessionId, StoreId, ToolCallId};
+pub use index::{IndexKey, KeyKind};
+pub use network::{Destination, NetworkCall, NetworkOp, SocketAddress};
+pub use os_bytes::OsBytes;
+pub use outcome::{CallResult, Outcome};
+pub use process::{
+    BootId, ProcessExec, ProcessExited, ProcessId, ProcessKey, ProcessOrigin, ProcessStarted, PrivilegeCall,
+};
+pub use scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, Mechanism, ScopeEnded};
+pub use time::EventTime;
