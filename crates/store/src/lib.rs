@@ -1,1 +1,55 @@
-//! To come.
+//! The embedded store: SQLite in WAL mode and a folder of blobs.
+//!
+//! It keeps facts, their leaf hashes, and the indexes that views need; it does not know what a fact means
+//! beyond the keys and counts that the model gives it.
+//!
+//! Invariants:
+//! - There is one write path, [`Writer::transaction`]: facts, leaf hashes, tree frontier, indexes, counts,
+//!   checkpoint and ledger entries of a batch are in one SQLite transaction.
+//! - A fact's bytes are hashed as they are stored and never serialised again.
+//! - Indexes and counts are pure functions of facts: [`fsck`] computes them anew and compares.
+
+pub mod blobs;
+pub mod error;
+pub mod fsck;
+pub mod key;
+pub mod ledger;
+pub mod location;
+pub mod migrations;
+pub mod postings;
+pub mod prepared;
+pub mod reader;
+pub mod removal;
+pub mod state_head;
+pub mod store;
+pub mod tail;
+pub mod usage;
+pub mod writer;
+
+pub use blobs::{BlobRow, Blobs};
+pub use error::StoreError;
+pub use ledger::{LedgerEntry, LedgerEvent};
+pub use location::Location;
+pub use prepared::Prepared;
+pub use reader::{EventRow, Position, Reader, RunRow};
+pub use store::Store;
+pub use writer::{Appended, Batch, Durability, Writer};
+
+/// Number of a run inside its store, from 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RunNo(pub i64);
+
+/// Zero-based sequence number of a fact in its run's log: its leaf index.
+pub type Seq = u64;
+
+/// Facts of a run take the row ids `run << SEQ_BITS | seq`.
+const SEQ_BITS: u32 = 40;
+
+fn position(run: RunNo, seq: u64) -> i64 {
+    debug_assert!(seq < 1 << SEQ_BITS, "a run holds at most 2^40 facts");
+    (run.0 << SEQ_BITS) | seq as i64
+}
+
+fn seq_of(position: i64) -> u64 {
+    (position & ((1 << SEQ_BITS) - 1)) as u64
+}

@@ -1,0 +1,177 @@
+//! fork(2) and what happens between fork and exec.
+
+#![allow(unsafe_code, reason = "fork, execve and _exit")]
+
+use super::{check, fd, seccomp, signals};
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::RawFd;
+
+/// Which side of a fork we are.
+pub(crate) enum Side {
+    /// The one that forked; the child's pid.
+    Parent(i32),
+    /// The new process.
+    Child,
+}
+
+/// Forks. The caller has one thread only, so that the child may go on as an ordinary program.
+pub(crate) fn fork() -> io::Result<Side> {
+    // SAFETY: with a single thread no lock can be held by another one across the fork.
+    match check(unsafe { libc::fork() })? {
+        0 => Ok(Side::Child),
+        pid => Ok(Side::Parent(pid)),
+    }
+}
+
+/// Ends the process at once: no destructors, no buffers of the parent flushed twice.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(status) }
+}
+
+/// A session of its own, so that terminal signals and hang-ups pass by.
+pub(crate) fn new_session() {
+    // SAFETY: no preconditions; it fails harmlessly for a group leader.
+    unsafe { libc::setsid() };
+}
+
+/// Orphans below us become our children, prctl(2).
+pub(crate) fn become_subreaper() {
+    // SAFETY: plain integers.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+}
+
+/// Signals a process that we know to be ours.
+pub(crate) fn kill(pid: i32, signal: i32) {
+    // SAFETY: plain integers.
+    unsafe { libc::kill(pid, signal) };
+}
+
+/// Everything that the child needs between fork and exec; made before the fork.
+pub(crate) struct Launch {
+    /// Programs to try, in this order; never empty unless nothing was found.
+    pub(crate) candidates: Vec<CString>,
+    /// Arguments.
+    pub(crate) argv: Vec<CString>,
+    /// Environment.
+    pub(crate) env: Vec<CString>,
+    /// Directory to run in.
+    pub(crate) workdir: CString,
+    /// Descriptors to put on 1 and 2, where they change.
+    pub(crate) stdout: Option<RawFd>,
+    pub(crate) stderr: Option<RawFd>,
+    /// Signal mask to restore.
+    pub(crate) mask: signals::Mask,
+    /// Filter to install, for the ptrace back-end.
+    pub(crate) filter: Vec<libc::sock_filter>,
+    /// `cgroup.procs` to join; a refusal leaves the process where it is.
+    pub(crate) cgroup_procs: Option<RawFd>,
+}
+
+/// Where a start failed: the first byte of the report, then the errno.
+pub(crate) const STAGE_WORKDIR: u8 = 1;
+/// The filter could not be installed.
+pub(crate) const STAGE_FILTER: u8 = 2;
+/// No candidate could be executed.
+pub(crate) const STAGE_EXEC: u8 = 3;
+/// The cgroup refused us; not an end.
+pub(crate) const STAGE_CGROUP: u8 = 4;
+
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// Forks a child that waits for a byte on `go`, then becomes the command. It reports a failure on `report`.
+pub(crate) fn spawn(launch: &Launch, go: RawFd, report: RawFd) -> io::Result<i32> {
+    let argv = pointers(&launch.argv);
+    let env = pointers(&launch.env);
+    // What execvp runs when the kernel says ENOEXEC: /bin/sh <script> <arguments>.
+    let mut script: Vec<*const libc::c_char> = vec![c"/bin/sh".as_ptr(), std::ptr::null()];
+    script.extend(argv.iter().skip(1));
+    // SAFETY: the child below calls only async-signal-safe functions on memory made before the fork.
+    match check(unsafe { libc::fork() })? {
+        0 => become_command(launch, go, report, &argv, &mut script, &env),
+        pid => Ok(pid),
+    }
+}
+
+fn become_command(
+    launch: &Launch,
+    go: RawFd,
+    report: RawFd,
+    argv: &[*const libc::c_char],
+    script: &mut [*const libc::c_char],
+    env: &[*const libc::c_char],
+) -> ! {
+    let mut byte = [0u8; 1];
+    loop {
+        match fd::read(go, &mut byte) {
+            Ok(1) => break,
+            Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
+            _ => exit_now(125),
+        }
+    }
+    let fail = |stage: u8, error: &io::Error| {
+        let errno = error.raw_os_error().unwrap_or(0).to_ne_bytes();
+        let _front_gone = fd::write_all(report, &[stage, errno[0], errno[1], errno[2], errno[3]]);
+    };
+    if let Some(procs) = launch.cgroup_procs
+        && let Err(error) = fd::write_all(procs, b"0")
+    {
+        fail(STAGE_CGROUP, &error);
+    }
+    // The program's own choice of streams; dup2 clears close-on-exec.
+    for (from, to) in [(launch.stdout, 1), (launch.stderr, 2)] {
+        if let Some(from) = from {
+            let _same = fd::duplicate_onto(from, to);
+        }
+    }
+    // SAFETY: `workdir` is NUL-terminated.
+    if unsafe { libc::chdir(launch.workdir.as_ptr()) } != 0 {
+        fail(STAGE_WORKDIR, &io::Error::last_os_error());
+        exit_now(125);
+    }
+    // Rust programs ignore SIGPIPE from their start; commands must not inherit that.
+    signals::set_default(libc::SIGPIPE);
+    launch.mask.restore();
+    if !launch.filter.is_empty()
+        && let Err(error) = seccomp::install(&launch.filter)
+    {
+        fail(STAGE_FILTER, &error);
+        exit_now(125);
+    }
+    let error = exec_first(&launch.candidates, argv, script, env);
+    fail(STAGE_EXEC, &error);
+    exit_now(if error.raw_os_error() == Some(libc::ENOENT) { 127 } else { 126 })
+}
+
+/// Tries one program after the other, as execvp(3) does.
+fn exec_first(
+    candidates: &[CString],
+    argv: &[*const libc::c_char],
+    script: &mut [*const libc::c_char],
+    env: &[*const libc::c_char],
+) -> io::Error {
+    let mut refused = None;
+    let mut last = io::Error::from_raw_os_error(libc::ENOENT);
+    for program in candidates {
+        last = exec(program, argv, env);
+        if last.raw_os_error() == Some(libc::ENOEXEC) {
+            script[1] = program.as_ptr();
+            last = exec(c"/bin/sh", script, env);
+        }
+        match last.raw_os_error() {
+            Some(libc::EACCES) => refused = Some(libc::EACCES),
+            Some(libc::ENOENT | libc::ESTALE | libc::ENOTDIR | libc::ENODEV | libc::ETIMEDOUT) => {}
+            _ => return last,
+        }
+    }
+    refused.map_or(last, io::Error::from_raw_os_error)
+}
+
+fn exec(program: &CStr, argv: &[*const libc::c_char], env: &[*const libc::c_char]) -> io::Error {
+    // SAFETY: program, arguments and environment are NUL-terminated and end with a null pointer.
+    unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    io::Error::last_os_error()
+}

@@ -1,0 +1,69 @@
+//! The store's Ed25519 key: made at first use, readable by its owner alone.
+
+use crate::error::StoreError;
+use agentprov_log::SignerKey;
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Name of the secret key file in the data dir: the seed as 64 hex digits.
+pub const KEY_FILE: &str = "store.key";
+/// Name of the public key file beside it: a C2SP vkey.
+pub const PUBLIC_FILE: &str = "store.pub";
+
+/// Reads the key at `path` under the name `name`.
+///
+/// # Errors
+/// [`StoreError::Key`] when others may read the file or it holds no seed; [`StoreError::Io`] when it can't be read.
+pub fn read(path: &Path, name: &str) -> Result<SignerKey, StoreError> {
+    let refuse = |why: String| StoreError::Key { path: path.to_owned(), why };
+    let metadata = std::fs::metadata(path).map_err(StoreError::io("read", path))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(refuse(format!("its mode is {mode:04o}, others may read it; set it to 0600")));
+    }
+    let text = std::fs::read_to_string(path).map_err(StoreError::io("read", path))?;
+    let seed = data_encoding::HEXLOWER_PERMISSIVE
+        .decode(text.trim().as_bytes())
+        .ok()
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+        .ok_or_else(|| refuse("it does not hold a 32-byte seed as 64 hex digits".into()))?;
+    SignerKey::from_seed(name, &seed).map_err(|error| refuse(error.to_string()))
+}
+
+/// Makes a key at `path` unless one is there, and gives the one that is there afterwards.
+///
+/// # Errors
+/// As [`read`], or when no random bytes can be had.
+pub fn read_or_make(path: &Path, name: &str) -> Result<SignerKey, StoreError> {
+    if !path.exists() {
+        make(path)?;
+    }
+    let key = read(path, name)?;
+    let public = path.with_file_name(PUBLIC_FILE);
+    if !public.exists() {
+        std::fs::write(&public, format!("{}\n", key.verifier())).map_err(StoreError::io("write", &public))?;
+    }
+    Ok(key)
+}
+
+fn make(path: &Path) -> Result<(), StoreError> {
+    let mut seed = [0u8; 32];
+    getrandom::fill(&mut seed).map_err(|error| StoreError::Key { path: path.to_owned(), why: error.to_string() })?;
+    // Written aside and linked, so that two first users agree on one key.
+    let draft: PathBuf = path.with_extension(format!("draft-{}", std::process::id()));
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)
+        .map_err(StoreError::io("create", &draft))?;
+    let text = format!("{}\n", data_encoding::HEXLOWER.encode(&seed));
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(StoreError::io("write", &draft))?;
+    let linked = std::fs::hard_link(&draft, path);
+    std::fs::remove_file(&draft).map_err(StoreError::io("remove", &draft))?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(StoreError::io("create", path)(error)),
+        _ => Ok(()),
+    }
+}
