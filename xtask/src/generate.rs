@@ -1,5 +1,8 @@
 //! Committed files that are generated: how each is made, and whether it still matches.
 
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
 use crate::Result;
 use crate::workspace;
 
@@ -11,11 +14,8 @@ pub(crate) struct Generated {
     pub(crate) path: &'static str,
 }
 
-pub(crate) const GENERATED: &[Generated] = &[Generated {
-    name: "cli-reference",
-    arguments: ["generate", "cli-reference"],
-    path: "docs/cli.md",
-}];
+pub(crate) const GENERATED: &[Generated] =
+    &[Generated { name: "cli-reference", arguments: ["generate", "cli-reference"], path: "docs/cli.md" }];
 
 /// How a committed file compares with what its generator writes.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,9 +35,7 @@ pub(crate) fn compare(entry: &Generated, fresh: Option<&str>, committed: Option<
             "{path} is committed, but `agentprov {}` does not exist; restore the generator or delete the file",
             entry.arguments.join(" ")
         )),
-        (Some(_), None) => Drift::Differs(format!(
-            "{path} is missing; run `cargo xtask generate` and commit it"
-        )),
+        (Some(_), None) => Drift::Differs(format!("{path} is missing; run `cargo xtask generate` and commit it")),
         (Some(fresh), Some(committed)) if fresh == committed => Drift::Same,
         (Some(fresh), Some(committed)) => Drift::Differs(format!(
             "{path}:{}: differs from its generator; run `cargo xtask generate` and commit it",
@@ -52,15 +50,15 @@ fn first_difference(fresh: &str, committed: &str) -> usize {
 }
 
 /// Runs a generator; `None` when the binary does not offer it.
-pub(crate) fn fresh(entry: &Generated) -> Result<Option<String>> {
+pub(crate) fn fresh(entry: &Generated, program: &Path) -> Result<Option<String>> {
     let [group, generator] = entry.arguments;
-    let help = agentprov(&[group, "--help"])?;
-    let offered = help.status.success()
-        && String::from_utf8_lossy(&help.stdout).split_whitespace().any(|word| word == generator);
+    let help = agentprov(program, &[group, "--help"])?;
+    let offered =
+        help.status.success() && String::from_utf8_lossy(&help.stdout).split_whitespace().any(|word| word == generator);
     if !offered {
         return Ok(None);
     }
-    let output = agentprov(&entry.arguments)?;
+    let output = agentprov(program, &entry.arguments)?;
     if !output.status.success() {
         return Err(format!(
             "agentprov {group} {generator}: {}\n{}",
@@ -82,13 +80,27 @@ pub(crate) fn committed(entry: &Generated) -> Result<Option<String>> {
     }
 }
 
-fn agentprov(arguments: &[&str]) -> Result<std::process::Output> {
-    workspace::cargo()
-        .args(["run", "--quiet", "--package", "agentprov", "--"])
-        .args(arguments)
-        .stdin(std::process::Stdio::null())
+/// Builds agentprov and returns where it is.
+pub(crate) fn build_program() -> Result<PathBuf> {
+    // The same selection as that of the tests, so that no dependency is built twice.
+    let output = workspace::cargo()
+        .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
         .output()
-        .map_err(|error| format!("cannot run cargo: {error}"))
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !output.status.success() {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("agentprov does not build:\n{}", reason.trim()));
+    }
+    Ok(workspace::target_dir().join("debug").join("agentprov"))
+}
+
+fn agentprov(program: &Path, arguments: &[&str]) -> Result<Output> {
+    Command::new(program)
+        .args(arguments)
+        .current_dir(workspace::root())
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot start {}: {error}", program.display()))
 }
 
 /// `cargo xtask generate [--check]`.
@@ -98,9 +110,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         [flag] if flag == "--check" => true,
         _ => return Err("usage: cargo xtask generate [--check]".to_owned()),
     };
+    let program = build_program()?;
     let mut good = true;
     for entry in GENERATED {
-        let fresh = fresh(entry)?;
+        let fresh = fresh(entry, &program)?;
         match compare(entry, fresh.as_deref(), committed(entry)?.as_deref()) {
             Drift::Same => println!("{}: up to date", entry.path),
             Drift::NotSupported => println!("{}: agentprov has no such generator", entry.name),
@@ -124,11 +137,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
 mod tests {
     use super::*;
 
-    const ENTRY: Generated = Generated {
-        name: "reference",
-        arguments: ["generate", "reference"],
-        path: "docs/reference.md",
-    };
+    const ENTRY: Generated =
+        Generated { name: "reference", arguments: ["generate", "reference"], path: "docs/reference.md" };
 
     #[test]
     fn equal_text_has_not_drifted() {

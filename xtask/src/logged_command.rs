@@ -63,21 +63,14 @@ pub(crate) fn run(command: &mut Command, log: &Path, limit: Option<Duration>) ->
             None => std::thread::sleep(Duration::from_millis(50)),
         }
     };
-    Ok(Finished {
-        status,
-        output: read_from(log, start)?,
-    })
+    Ok(Finished { status, output: read_from(log, start)? })
 }
 
 fn open_log(log: &Path) -> Result<File> {
     if let Some(parent) = log.parent() {
         std::fs::create_dir_all(parent).map_err(|error| at(parent, &error))?;
     }
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(log)
-        .map_err(|error| at(log, &error))
+    OpenOptions::new().create(true).append(true).open(log).map_err(|error| at(log, &error))
 }
 
 fn read_from(log: &Path, start: u64) -> Result<String> {
@@ -132,7 +125,7 @@ mod tests {
         let scratch = Scratch::new("log").unwrap();
         let log = scratch.path().join("step.log");
         let limit = Some(Duration::from_millis(100));
-        let finished = run(&mut Command::new("sleep").arg("20"), &log, limit).unwrap();
+        let finished = run(Command::new("sleep").arg("20"), &log, limit).unwrap();
         assert!(!finished.success());
         assert_eq!(finished.ending(), "stopped at its time limit");
     }

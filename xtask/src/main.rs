@@ -1,9 +1,5 @@
 //! The workspace's own commands: `cargo xtask test`, `tidy`, `bench` and `generate`.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a build tool talks to whoever runs it"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a build tool talks to whoever runs it")]
 
 mod bench;
 mod generate;
@@ -25,7 +21,7 @@ usage: cargo xtask <command>
       install what the tests need, then check and test the workspace
   tidy
       check the rules of the source tree
-  bench [--filter TEXT] [--runs N] [--json FILE] [--list]
+  bench [--filter TEXT] [--runs N] [--json FILE] [--program FILE] [--list]
       measure the release binary against named rivals
   generate [--check]
       rewrite the committed files that are generated

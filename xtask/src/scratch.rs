@@ -14,9 +14,8 @@ impl Scratch {
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("agentprov-{purpose}-{}-{serial}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).map_err(|error| {
-            format!("cannot create {}: {error}; is TMPDIR writable?", path.display())
-        })?;
+        std::fs::create_dir(&path)
+            .map_err(|error| format!("cannot create {}: {error}; is TMPDIR writable?", path.display()))?;
         Ok(Self(path))
     }
 

@@ -23,9 +23,7 @@ pub(crate) fn target_dir() -> PathBuf {
 pub(crate) fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
-    command
-        .current_dir(root())
-        .env("CARGO_TERM_COLOR", "never");
+    command.current_dir(root()).env("CARGO_TERM_COLOR", "never");
     command
 }
 
@@ -41,11 +39,8 @@ pub(crate) fn files() -> Result<Vec<String>> {
         return Err(format!("git ls-files: {}; run this in a clone", reason.trim()));
     }
     let listing = String::from_utf8_lossy(&output.stdout);
-    let mut paths: Vec<String> = listing
-        .split('\0')
-        .filter(|path| !path.is_empty() && root().join(path).is_file())
-        .map(str::to_owned)
-        .collect();
+    let mut paths: Vec<String> =
+        listing.split('\0').filter(|path| !path.is_empty() && root().join(path).is_file()).map(str::to_owned).collect();
     paths.sort();
     paths.dedup();
     Ok(paths)
@@ -54,7 +49,5 @@ pub(crate) fn files() -> Result<Vec<String>> {
 /// The full path of a program on `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(name))
-        .find(|candidate| candidate.is_file())
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| candidate.is_file())
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::Surroundings;
@@ -16,7 +17,7 @@ const VERSION: &str = "0.20.2";
 const FETCH_LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) fn policies(surroundings: &Surroundings) -> Result<Outcome> {
-    let program = match find_or_install(surroundings)? {
+    let program = match program(surroundings) {
         Ok(program) => program,
         Err(reason) => return Ok(Outcome::skipped(reason)),
     };
@@ -29,43 +30,51 @@ pub(crate) fn policies(surroundings: &Surroundings) -> Result<Outcome> {
 }
 
 pub(crate) fn advisories(surroundings: &Surroundings) -> Result<Outcome> {
-    let program = match find_or_install(surroundings)? {
+    let program = match program(surroundings) {
         Ok(program) => program,
         Err(reason) => return Ok(Outcome::skipped(reason)),
     };
-    let mut fetch = Command::new(&program);
+    let mut fetch = Command::new(program);
     fetch.current_dir(workspace::root()).args(["--color", "never", "fetch", "db"]);
     if !surroundings.logged_within(FETCH_LIMIT, &mut fetch)?.success() {
         return Ok(Outcome::skipped("the advisory database cannot be fetched from here"));
     }
     let mut check = Command::new(program);
-    check
-        .current_dir(workspace::root())
-        .args(["--color", "never", "check", "--disable-fetch", "advisories"]);
+    check.current_dir(workspace::root()).args(["--color", "never", "check", "--disable-fetch", "advisories"]);
     surroundings.logged(&mut check).map(Outcome::of)
 }
 
-/// The program, or the reason why there is none.
-fn find_or_install(surroundings: &Surroundings) -> Result<std::result::Result<PathBuf, String>> {
+/// The program, or the reason why there is none. Looked for, and tried to install, once.
+fn program(surroundings: &Surroundings) -> std::result::Result<&'static Path, &'static str> {
+    static FOUND: OnceLock<Result<PathBuf>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| find_or_install(surroundings));
+    found.as_deref().map_err(String::as_str)
+}
+
+fn find_or_install(surroundings: &Surroundings) -> Result<PathBuf> {
     if let Some(program) = workspace::find_program("cargo-deny") {
-        return Ok(Ok(program));
+        return Ok(program);
     }
     let tools = workspace::target_dir().join("tools");
     let program = tools.join("bin").join("cargo-deny");
     if installed_version(&program).as_deref() == Some(VERSION) {
-        return Ok(Ok(program));
+        return Ok(program);
     }
-    eprintln!("{}: installing cargo-deny {VERSION} into {}; takes minutes, once", surroundings.step, tools.display());
+    eprintln!(
+        "{}: installing cargo-deny {VERSION} into {}; this takes minutes, once",
+        surroundings.step,
+        tools.display()
+    );
     let finished = surroundings.logged(&mut install(&tools))?;
-    if finished.success() {
-        // Only the program is needed; what it was built from would stay for nothing.
-        let _ = std::fs::remove_dir_all(tools.join("build"));
-        return Ok(Ok(program));
+    if !finished.success() {
+        return Err(format!(
+            "cargo-deny {VERSION} cannot be installed (see {}); run `cargo install --locked cargo-deny`",
+            surroundings.log().display()
+        ));
     }
-    Ok(Err(format!(
-        "cargo-deny {VERSION} cannot be installed (see {}); run `cargo install --locked cargo-deny`",
-        surroundings.log().display()
-    )))
+    // Only the program is needed; what it was built from would stay for nothing.
+    let _ = std::fs::remove_dir_all(tools.join("build"));
+    Ok(program)
 }
 
 fn install(tools: &Path) -> Command {

@@ -9,9 +9,13 @@ use crate::workspace;
 
 pub(crate) fn fmt(surroundings: &Surroundings) -> Result<Outcome> {
     if !has_subcommand("fmt") {
-        return Ok(Outcome::skipped("rustfmt is not installed; run `rustup component add rustfmt`, or install your system's rustfmt"));
+        return Ok(Outcome::skipped(
+            "rustfmt is not installed; run `rustup component add rustfmt`, or install your system's rustfmt",
+        ));
     }
-    let finished = surroundings.logged(workspace::cargo().args(["fmt", "--all", "--check"]))?;
+    let mut command = workspace::cargo();
+    command.args(["fmt", "--all", "--check", "--", "--files-with-diff"]);
+    let finished = surroundings.logged(&mut command)?;
     let good = finished.success();
     let mut outcome = Outcome::of(finished);
     if !good {
@@ -22,7 +26,9 @@ pub(crate) fn fmt(surroundings: &Surroundings) -> Result<Outcome> {
 
 pub(crate) fn clippy(surroundings: &Surroundings) -> Result<Outcome> {
     if !has_subcommand("clippy") {
-        return Ok(Outcome::skipped("clippy is not installed; run `rustup component add clippy`, or install your system's clippy"));
+        return Ok(Outcome::skipped(
+            "clippy is not installed; run `rustup component add clippy`, or install your system's clippy",
+        ));
     }
     let mut command = workspace::cargo();
     command.args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]);
@@ -53,10 +59,11 @@ pub(crate) fn doc(surroundings: &Surroundings) -> Result<Outcome> {
 
 /// Compares every generated file that is committed with what its generator writes today.
 pub(crate) fn drift(_: &Surroundings) -> Result<Outcome> {
+    let program = generate::build_program()?;
     let mut differing = Vec::new();
     let mut unsupported = Vec::new();
     for entry in generate::GENERATED {
-        let fresh = generate::fresh(entry)?;
+        let fresh = generate::fresh(entry, &program)?;
         let committed = generate::committed(entry)?;
         match generate::compare(entry, fresh.as_deref(), committed.as_deref()) {
             Drift::Same => {}
@@ -76,8 +83,5 @@ pub(crate) fn drift(_: &Surroundings) -> Result<Outcome> {
 }
 
 fn has_subcommand(name: &str) -> bool {
-    workspace::cargo()
-        .args([name, "--version"])
-        .output()
-        .is_ok_and(|output| output.status.success())
+    workspace::cargo().args([name, "--version"]).output().is_ok_and(|output| output.status.success())
 }

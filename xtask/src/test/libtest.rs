@@ -116,14 +116,8 @@ fn result_line(line: &str) -> Option<TestResult> {
     let (_, result) = line.split_once("test result: ")?;
     let (_, numbers) = result.split_once(". ")?;
     let mut parts = numbers.split("; ");
-    let mut number = |word: &str| -> Option<usize> {
-        parts.next()?.strip_suffix(word)?.trim().parse().ok()
-    };
-    Some(TestResult {
-        passed: number("passed")?,
-        failed: number("failed")?,
-        ignored: number("ignored")?,
-    })
+    let mut number = |word: &str| -> Option<usize> { parts.next()?.strip_suffix(word)?.trim().parse().ok() };
+    Some(TestResult { passed: number("passed")?, failed: number("failed")?, ignored: number("ignored")? })
 }
 
 #[cfg(test)]
@@ -138,8 +132,8 @@ mod tests {
 
     #[test]
     fn results_of_all_binaries_are_added_up() {
-        let both = output("", "ok", "3 passed; 0 failed; 1 ignored")
-            + &output("", "FAILED", "2 passed; 4 failed; 0 ignored");
+        let both =
+            output("", "ok", "3 passed; 0 failed; 1 ignored") + &output("", "FAILED", "2 passed; 4 failed; 0 ignored");
         let expected = Counts { passed: 5, failed: 4, skipped: 1, skips: Vec::new() };
         assert_eq!(counts(&both), expected);
     }

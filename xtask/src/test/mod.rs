@@ -57,11 +57,7 @@ impl Surroundings {
         logged_command::run(command, &self.log(), None)
     }
 
-    fn logged_within(
-        &self,
-        limit: Duration,
-        command: &mut std::process::Command,
-    ) -> Result<Finished> {
+    fn logged_within(&self, limit: Duration, command: &mut std::process::Command) -> Result<Finished> {
         logged_command::run(command, &self.log(), Some(limit))
     }
 }
@@ -98,10 +94,6 @@ fn run_step(step: &Step, arguments: &Arguments) -> Outcome {
     let log = log_of(step.name);
     // An older log must not be taken for this run's; that there is none is the usual case.
     let _ = std::fs::remove_file(&log);
-    let surroundings = Surroundings {
-        step: step.name,
-        full: arguments.full,
-        filter: arguments.filter.clone(),
-    };
+    let surroundings = Surroundings { step: step.name, full: arguments.full, filter: arguments.filter.clone() };
     (step.run)(&surroundings).unwrap_or_else(|message| Outcome::failed("could not run", message))
 }

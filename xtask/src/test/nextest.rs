@@ -9,9 +9,7 @@ use super::outcome::Counts;
 ///
 /// What nextest calls skipped was filtered out or belongs to another profile, so it is not counted.
 pub(crate) fn counts(output: &str) -> Option<Counts> {
-    let summary = output.lines().rfind(|line| {
-        line.trim_start().starts_with("Summary [") && line.contains(" run: ")
-    })?;
+    let summary = output.lines().rfind(|line| line.trim_start().starts_with("Summary [") && line.contains(" run: "))?;
     let (_, numbers) = summary.split_once(" run: ")?;
     let mut counts = Counts::default();
     for part in numbers.split(", ") {

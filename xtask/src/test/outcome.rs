@@ -54,11 +54,7 @@ impl Outcome {
 
     /// The outcome of a step that is one command.
     pub(crate) fn of(finished: Finished) -> Self {
-        if finished.success() {
-            Self::passed("")
-        } else {
-            Self::failed(finished.ending(), finished.output)
-        }
+        if finished.success() { Self::passed("") } else { Self::failed(finished.ending(), finished.output) }
     }
 
     pub(crate) fn with_counts(mut self, counts: Counts) -> Self {
@@ -101,8 +97,8 @@ pub(crate) struct Tally(Counts);
 
 impl Tally {
     pub(crate) fn add(&mut self, step: &str, outcome: Outcome) {
-        let failed_by_itself = outcome.verdict == Verdict::Failed
-            && outcome.counts.as_ref().is_none_or(|counts| counts.failed == 0);
+        let failed_by_itself =
+            outcome.verdict == Verdict::Failed && outcome.counts.as_ref().is_none_or(|counts| counts.failed == 0);
         if let Some(counts) = outcome.counts {
             self.0.passed += counts.passed;
             self.0.failed += counts.failed;

@@ -8,21 +8,13 @@ pub(crate) struct SystemPackage {
 }
 
 pub(crate) const SYSTEM_PACKAGES: &[SystemPackage] = &[
-    SystemPackage {
-        program: "cc",
-        package: "gcc",
-        reason: "compiles the bundled SQLite and zstd",
-    },
+    SystemPackage { program: "cc", package: "gcc", reason: "compiles the bundled SQLite and zstd" },
     SystemPackage {
         program: "git",
         package: "git",
         reason: "the reference for blob ids, and the workspaces that tests record in",
     },
-    SystemPackage {
-        program: "jq",
-        package: "jq",
-        reason: "reads the JSON output as a script would",
-    },
+    SystemPackage { program: "jq", package: "jq", reason: "reads the JSON output as a script would" },
     SystemPackage {
         program: "python3",
         package: "python3",

@@ -37,10 +37,7 @@ pub(crate) fn run(surroundings: &Surroundings) -> Result<Outcome> {
 }
 
 fn missing_packages() -> Vec<&'static SystemPackage> {
-    SYSTEM_PACKAGES
-        .iter()
-        .filter(|package| workspace::find_program(package.program).is_none())
-        .collect()
+    SYSTEM_PACKAGES.iter().filter(|package| workspace::find_program(package.program).is_none()).collect()
 }
 
 fn missing_components() -> Vec<&'static str> {

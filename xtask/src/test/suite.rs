@@ -43,11 +43,7 @@ fn with_nextest(surroundings: &Surroundings) -> Result<Outcome> {
 
 fn with_libtest(surroundings: &Surroundings, what: &[&str]) -> Result<Outcome> {
     let mut command = cargo(surroundings);
-    command
-        .args(["test", "--no-fail-fast"])
-        .args(what)
-        .args(["--", "--show-output"])
-        .args(&surroundings.filter);
+    command.args(["test", "--no-fail-fast"]).args(what).args(["--", "--show-output"]).args(&surroundings.filter);
     let finished = surroundings.logged(&mut command)?;
     let counts = libtest::counts(&finished.output);
     if what.contains(&"--doc") {

@@ -5,10 +5,8 @@ use super::manifest;
 use super::tree::Tree;
 
 /// Folders under `crates/`, top first. A crate may depend on those after it and on no other.
-const ORDER: [&str; 11] = [
-    "agentprov", "server", "review", "graph", "policy", "ingest", "capture", "attest", "store",
-    "log", "model",
-];
+const ORDER: [&str; 11] =
+    ["agentprov", "server", "review", "graph", "policy", "ingest", "capture", "attest", "store", "log", "model"];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();

@@ -54,9 +54,7 @@ fn relative_links(text: &str) -> Vec<(String, usize)> {
             continue;
         }
         let prose = without_code_spans(line);
-        let inline = prose.match_indices("](").filter_map(|(at, _)| {
-            prose[at + 2..].split([')', ' ']).next()
-        });
+        let inline = prose.match_indices("](").filter_map(|(at, _)| prose[at + 2..].split([')', ' ']).next());
         let definition = prose
             .trim_start()
             .strip_prefix('[')

@@ -18,9 +18,8 @@ pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
 fn name_of_nothing(path: &str) -> Option<&str> {
     let (_, inside) = path.strip_prefix("crates/")?.split_once("/src/")?;
     inside.split('/').map(|part| part.split('.').next().unwrap_or(part)).find(|part| {
-        part.split('_').any(|word| {
-            NAMES_OF_NOTHING.iter().any(|name| word == *name || word == name.trim_end_matches('s'))
-        })
+        part.split('_')
+            .any(|word| NAMES_OF_NOTHING.iter().any(|name| word == *name || word == name.trim_end_matches('s')))
     })
 }
 

@@ -33,7 +33,7 @@ fn names_an_issue(line: &str) -> bool {
     })
 }
 
-/// `issue 7`, `issue #7` and `fixes #7` are numbers of issues; `fix 7 tests` is not.
+/// After a noun a number is enough; after a verb, as in `fix 7 tests`, it has to carry its hash sign.
 fn number_follows(word: &str, rest: &str) -> bool {
     let spaced = rest.trim_start_matches([' ', '-', ':']);
     let number = match spaced.strip_prefix('#') {

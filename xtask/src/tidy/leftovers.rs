@@ -6,13 +6,8 @@ use super::tree::Tree;
 use super::words::has_word;
 
 // Written in two pieces so that this file does not hold what it looks for.
-const REMINDERS: [&str; 5] = [
-    concat!("TO", "DO"),
-    concat!("FIX", "ME"),
-    concat!("XX", "X"),
-    concat!("for ", "now"),
-    concat!("place", "holder"),
-];
+const REMINDERS: [&str; 5] =
+    [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("for ", "now"), concat!("place", "holder")];
 const STUBS: [&str; 2] = [concat!("to", "do!"), concat!("unimpl", "emented!")];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Violation> {

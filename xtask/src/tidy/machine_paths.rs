@@ -18,7 +18,9 @@ pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
                 break;
             }
             if let Some(found) = machine_path(line) {
-                let message = format!("`{found}` is a path of a particular machine; take it from the environment or a flag, or use a made-up one");
+                let message = format!(
+                    "`{found}` is a path of a particular machine; take it from the environment or a flag, or use a made-up one"
+                );
                 violations.push(Violation::new(path, index + 1, message));
             }
         }
@@ -31,8 +33,7 @@ fn machine_path(line: &str) -> Option<&'static str> {
         line.match_indices(folder).any(|(start, _)| {
             let before = line[..start].chars().next_back();
             let after = line[start + folder.len()..].chars().next();
-            !before.is_some_and(continues_a_path)
-                && (*folder != HOME_FOLDERS || after.is_some_and(is_word))
+            !before.is_some_and(continues_a_path) && (*folder != HOME_FOLDERS || after.is_some_and(is_word))
         })
     })
 }

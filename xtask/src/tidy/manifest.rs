@@ -19,12 +19,7 @@ pub(crate) fn entries(text: &str) -> Vec<Entry<'_>> {
         } else if let Some((key, value)) = line.split_once('=')
             && !line.starts_with('#')
         {
-            found.push(Entry {
-                table,
-                key: key.trim(),
-                value: value.trim(),
-                line: index + 1,
-            });
+            found.push(Entry { table, key: key.trim(), value: value.trim(), line: index + 1 });
         }
     }
     found
@@ -52,8 +47,7 @@ pub(crate) fn dependencies(text: &str) -> Vec<(String, usize)> {
 
 fn is_dependency_table(table: &str) -> bool {
     let kind = table.rsplit('.').next().unwrap_or(table);
-    matches!(kind, "dependencies" | "dev-dependencies" | "build-dependencies")
-        && !table.starts_with("workspace.")
+    matches!(kind, "dependencies" | "dev-dependencies" | "build-dependencies") && !table.starts_with("workspace.")
 }
 
 /// The true package of `alias = { package = "name", .. }`.

@@ -10,9 +10,7 @@ pub(crate) fn mask(source: &str) -> String {
             b'/' if starts(bytes, at, b"//") => line_end(bytes, at),
             b'/' if starts(bytes, at, b"/*") => block_comment_end(bytes, at),
             b'"' => string_end(bytes, at),
-            b'r' if !follows_word(bytes, at) || raw_prefix(bytes, at) => {
-                raw_string_end(bytes, at).unwrap_or(at)
-            }
+            b'r' if !follows_word(bytes, at) || raw_prefix(bytes, at) => raw_string_end(bytes, at).unwrap_or(at),
             b'\'' => char_end(bytes, at).unwrap_or(at),
             _ => at,
         };

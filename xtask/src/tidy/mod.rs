@@ -27,11 +27,7 @@ pub(crate) struct Violation {
 
 impl Violation {
     fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            message: message.into(),
-        }
+        Self { path: path.to_owned(), line, message: message.into() }
     }
 }
 
@@ -70,25 +66,15 @@ pub(crate) struct Report {
 pub(crate) fn check_workspace() -> Result<Report> {
     let tree = Tree::of_workspace()?;
     let violations = check(&tree);
-    let summary = format!(
-        "{} rules over {} files; {}",
-        RULES.len(),
-        tree.paths().count(),
-        file_size::summary(&tree)
-    );
-    Ok(Report {
-        violations: violations.iter().map(ToString::to_string).collect(),
-        summary,
-    })
+    let summary = format!("{} rules over {} files; {}", RULES.len(), tree.paths().count(), file_size::summary(&tree));
+    Ok(Report { violations: violations.iter().map(ToString::to_string).collect(), summary })
 }
 
 fn check(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
     for rule in RULES {
         let found = (rule.check)(tree);
-        let counted = found
-            .into_iter()
-            .filter(|violation| !(rule.excusable && is_excused(tree, rule.name, violation)));
+        let counted = found.into_iter().filter(|violation| !(rule.excusable && is_excused(tree, rule.name, violation)));
         violations.extend(counted);
     }
     violations

@@ -61,11 +61,7 @@ impl Tree {
         let folder = format!("{path}/");
         path.is_empty()
             || self.0.contains_key(path)
-            || self
-                .0
-                .range(folder.clone()..)
-                .next()
-                .is_some_and(|(found, _)| found.starts_with(&folder))
+            || self.0.range(folder.clone()..).next().is_some_and(|(found, _)| found.starts_with(&folder))
     }
 }
 
@@ -79,17 +75,14 @@ fn is_source(path: &str) -> bool {
 
 /// Whether a file is a test or material for tests, where example data may look like anything.
 pub(crate) fn is_test_material(path: &str) -> bool {
-    path.split('/').any(|part| {
-        matches!(part, "tests" | "tests.rs" | "fixtures" | "testdata" | "snapshots")
-    }) || path.ends_with("_test.rs")
+    path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "fixtures" | "testdata" | "snapshots"))
+        || path.ends_with("_test.rs")
         || path.ends_with("_tests.rs")
 }
 
 /// The first line (from 1) of a Rust file's unit tests, which close the file by convention.
 pub(crate) fn unit_tests_start(text: &str) -> Option<usize> {
-    text.lines()
-        .position(|line| line.trim_start().starts_with("#[cfg(test)]"))
-        .map(|index| index + 1)
+    text.lines().position(|line| line.trim_start().starts_with("#[cfg(test)]")).map(|index| index + 1)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ pub(crate) fn check(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (path, text) in tree.rust().filter(|(path, _)| !path.starts_with(ALLOWED_UNDER)) {
         for (index, line) in mask(text).lines().enumerate() {
-            let lifts_the_ban = has_word(line, "unsafe_code")
-                && ["allow", "expect", "warn"].iter().any(|level| has_word(line, level));
+            let lifts_the_ban =
+                has_word(line, "unsafe_code") && ["allow", "expect", "warn"].iter().any(|level| has_word(line, level));
             if has_word(line, "unsafe") || lifts_the_ban {
                 let message = "unsafe code outside crates/capture; use a safe wrapper (rustix), or put the call behind a safe function of `capture`";
                 violations.push(Violation::new(path, index + 1, message));
