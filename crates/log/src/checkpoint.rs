@@ -72,12 +72,7 @@ impl Checkpoint {
         if size > MAX_SIZE {
             return Err(CheckpointError::Malformed("tree size"));
         }
-        Ok(Checkpoint {
-            origin: origin.to_owned(),
-            size,
-            root,
-            extensions: Vec::new(),
-        })
+        Ok(Checkpoint { origin: origin.to_owned(), size, root, extensions: Vec::new() })
     }
 
     /// The text that is signed: origin, size, root and any extension lines.
@@ -96,9 +91,7 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError::Malformed`].
     pub fn parse(text: &str) -> Result<Checkpoint, CheckpointError> {
-        let body = text
-            .strip_suffix('\n')
-            .ok_or(CheckpointError::Malformed("does not end in a line feed"))?;
+        let body = text.strip_suffix('\n').ok_or(CheckpointError::Malformed("does not end in a line feed"))?;
         let mut lines = body.split('\n');
         // `new` refuses what is missing here: no line of a checkpoint may be empty.
         let mut line = || lines.next().unwrap_or_default();
@@ -137,9 +130,7 @@ impl Checkpoint {
             Ok(note) => Checkpoint::open_note(&note, expected_origin, keys),
             Err(NoteError::Unsigned) => {
                 // A text cut off before its signatures is told from a whole one without any.
-                let text = note_text
-                    .strip_suffix("\n\n")
-                    .map(|text| format!("{text}\n"));
+                let text = note_text.strip_suffix("\n\n").map(|text| format!("{text}\n"));
                 Checkpoint::parse(text.as_deref().unwrap_or(note_text))?;
                 Err(CheckpointError::Unsigned)
             }
@@ -161,10 +152,7 @@ impl Checkpoint {
         let checkpoint = Checkpoint::parse(&note.text)?;
         match expected_origin {
             Some(expected) if expected != checkpoint.origin => {
-                Err(CheckpointError::OriginMismatch {
-                    expected: expected.to_owned(),
-                    found: checkpoint.origin,
-                })
+                Err(CheckpointError::OriginMismatch { expected: expected.to_owned(), found: checkpoint.origin })
             }
             _ => Ok(checkpoint),
         }

@@ -86,29 +86,18 @@ impl CosignerKey {
 ///
 /// # Errors
 /// [`CosignError::InvalidSignature`] if any signature that names one of the witnesses fails.
-pub fn cosigners<'k>(
-    note: &SignedNote,
-    keys: &'k [VerifierKey],
-) -> Result<Vec<Cosigned<'k>>, CosignError> {
+pub fn cosigners<'k>(note: &SignedNote, keys: &'k [VerifierKey]) -> Result<Vec<Cosigned<'k>>, CosignError> {
     let mut witnesses: Vec<Cosigned<'k>> = Vec::new();
     for signature in &note.signatures {
-        let mut named = keys
-            .iter()
-            .filter(|key| key.key_type() == KeyType::Cosignature && key.is_named_by(signature))
-            .peekable();
+        let mut named =
+            keys.iter().filter(|key| key.key_type() == KeyType::Cosignature && key.is_named_by(signature)).peekable();
         if named.peek().is_none() {
             continue;
         }
         let signed = |key| Some((key, signed_at(key, &note.text, &signature.signature)?));
-        let (key, time) = named
-            .find_map(signed)
-            .ok_or_else(|| CosignError::InvalidSignature {
-                name: signature.name.clone(),
-            })?;
-        match witnesses
-            .iter_mut()
-            .find(|known| known.key.public_key() == key.public_key())
-        {
+        let (key, time) =
+            named.find_map(signed).ok_or_else(|| CosignError::InvalidSignature { name: signature.name.clone() })?;
+        match witnesses.iter_mut().find(|known| known.key.public_key() == key.public_key()) {
             Some(known) => known.time = known.time.max(time),
             None => witnesses.push(Cosigned { key, time }),
         }
@@ -121,11 +110,7 @@ pub fn cosigners<'k>(
 ///
 /// # Errors
 /// [`CosignError::InvalidSignature`] or [`CosignError::QuorumNotMet`].
-pub fn quorum<'k>(
-    note: &SignedNote,
-    keys: &'k [VerifierKey],
-    needed: usize,
-) -> Result<Vec<Cosigned<'k>>, CosignError> {
+pub fn quorum<'k>(note: &SignedNote, keys: &'k [VerifierKey], needed: usize) -> Result<Vec<Cosigned<'k>>, CosignError> {
     let witnesses = cosigners(note, keys)?;
     let found = witnesses.len();
     if found < needed {

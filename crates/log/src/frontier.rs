@@ -73,10 +73,7 @@ impl Frontier {
             _ => return Err(FrontierError::TooLarge),
         }
         if !self.size.is_multiple_of(leaves) {
-            return Err(FrontierError::Misaligned {
-                level,
-                size: self.size,
-            });
+            return Err(FrontierError::Misaligned { level, size: self.size });
         }
         self.carry(level, root);
         Ok(())
@@ -87,10 +84,7 @@ impl Frontier {
     fn carry(&mut self, level: u32, root: Hash) {
         let mut node = root;
         for _ in 0..(self.size >> level).trailing_ones() {
-            let left = self
-                .peaks
-                .pop()
-                .expect("because there is one peak per set bit of the size");
+            let left = self.peaks.pop().expect("because there is one peak per set bit of the size");
             node = node_hash(&left, &node);
         }
         self.peaks.push(node);
@@ -100,12 +94,7 @@ impl Frontier {
     /// The Merkle tree hash of all leaves (RFC 6962 section 2.1).
     pub fn root(&self) -> Hash {
         // The smallest subtree is deepest: fold the peaks from the right.
-        self.peaks
-            .iter()
-            .rev()
-            .copied()
-            .reduce(|right, left| node_hash(&left, &right))
-            .unwrap_or_else(empty_root)
+        self.peaks.iter().rev().copied().reduce(|right, left| node_hash(&left, &right)).unwrap_or_else(empty_root)
     }
 
     /// The size as a big-endian u64, then the peaks, largest subtree first.
@@ -125,11 +114,7 @@ impl Frontier {
     /// [`FrontierError::Length`] or [`FrontierError::TooLarge`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Frontier, FrontierError> {
         let Some((size, hashes)) = bytes.split_first_chunk::<8>() else {
-            return Err(FrontierError::Length {
-                size: 0,
-                expected: encoded_length(0),
-                found: bytes.len(),
-            });
+            return Err(FrontierError::Length { size: 0, expected: encoded_length(0), found: bytes.len() });
         };
         let size = u64::from_be_bytes(*size);
         if size > MAX_SIZE {
@@ -137,16 +122,9 @@ impl Frontier {
         }
         let (chunks, rest) = hashes.as_chunks::<32>();
         if bytes.len() != encoded_length(size) || !rest.is_empty() {
-            return Err(FrontierError::Length {
-                size,
-                expected: encoded_length(size),
-                found: bytes.len(),
-            });
+            return Err(FrontierError::Length { size, expected: encoded_length(size), found: bytes.len() });
         }
-        Ok(Frontier {
-            size,
-            peaks: chunks.iter().map(|chunk| Hash(*chunk)).collect(),
-        })
+        Ok(Frontier { size, peaks: chunks.iter().map(|chunk| Hash(*chunk)).collect() })
     }
 }
 

@@ -37,9 +37,7 @@ impl Hash {
     /// # Errors
     /// [`HashError::Base64`] for any other text or another length.
     pub fn from_base64(text: &str) -> Result<Hash, HashError> {
-        let bytes = BASE64
-            .decode(text.as_bytes())
-            .map_err(|_| HashError::Base64)?;
+        let bytes = BASE64.decode(text.as_bytes()).map_err(|_| HashError::Base64)?;
         Ok(Hash(bytes.try_into().map_err(|_| HashError::Base64)?))
     }
 
@@ -53,9 +51,7 @@ impl Hash {
     /// # Errors
     /// [`HashError::Hex`] for upper-case digits, other text or another length.
     pub fn from_hex(text: &str) -> Result<Hash, HashError> {
-        let bytes = HEXLOWER
-            .decode(text.as_bytes())
-            .map_err(|_| HashError::Hex)?;
+        let bytes = HEXLOWER.decode(text.as_bytes()).map_err(|_| HashError::Hex)?;
         Ok(Hash(bytes.try_into().map_err(|_| HashError::Hex)?))
     }
 }
@@ -112,33 +108,18 @@ mod tests {
         assert_eq!(Hash::from_base64(&hash.to_base64()), Ok(hash));
         assert_eq!(Hash::from_hex(&hash.to_hex()), Ok(hash));
         assert_eq!(format!("{hash:?}"), hash.to_hex());
-        assert_eq!(
-            Hash::from_hex(&hash.to_hex().to_uppercase()),
-            Err(HashError::Hex)
-        );
+        assert_eq!(Hash::from_hex(&hash.to_hex().to_uppercase()), Err(HashError::Hex));
         // 32 bytes leave two unused bits in the last digit before the padding: they must be zero.
         let loose = Hash([0; 32]).to_base64().replace("A=", "B=");
         assert_eq!(Hash::from_base64(&loose), Err(HashError::Base64));
-        assert_eq!(
-            Hash::from_base64(hash.to_base64().trim_end_matches('=')),
-            Err(HashError::Base64)
-        );
+        assert_eq!(Hash::from_base64(hash.to_base64().trim_end_matches('=')), Err(HashError::Base64));
         assert_eq!(Hash::from_base64(""), Err(HashError::Base64));
     }
 
     #[test]
     fn known_values() {
-        assert_eq!(
-            empty_root().to_hex(),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
-        assert_eq!(
-            leaf_hash(b"").to_hex(),
-            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
-        );
-        assert_eq!(
-            leaf_hash_parts(&[b"ab", b"", b"c"]),
-            leaf_hash_parts(&[b"abc"])
-        );
+        assert_eq!(empty_root().to_hex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(leaf_hash(b"").to_hex(), "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
+        assert_eq!(leaf_hash_parts(&[b"ab", b"", b"c"]), leaf_hash_parts(&[b"abc"]));
     }
 }

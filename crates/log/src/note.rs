@@ -78,21 +78,14 @@ impl SignedNote {
             return Err(NoteError::Malformed("does not end in a line feed"));
         }
         let Some(end) = note.rfind("\n\n") else {
-            return Err(if note.starts_with('\n') {
-                NoteError::Malformed("no text")
-            } else {
-                NoteError::Unsigned
-            });
+            return Err(if note.starts_with('\n') { NoteError::Malformed("no text") } else { NoteError::Unsigned });
         };
         // The text keeps its own line feed; the empty line is only the second one.
         let (text, lines) = (&note[..=end], &note[end + 2..]);
         if lines.is_empty() {
             return Err(NoteError::Unsigned);
         }
-        Ok(SignedNote {
-            text: text.to_owned(),
-            signatures: NoteSignature::parse_lines(lines)?,
-        })
+        Ok(SignedNote { text: text.to_owned(), signatures: NoteSignature::parse_lines(lines)? })
     }
 }
 
@@ -115,9 +108,7 @@ impl NoteSignature {
     pub fn parse_lines(lines: &str) -> Result<Vec<NoteSignature>, NoteError> {
         let mut signatures = Vec::new();
         for line in lines.split_inclusive('\n') {
-            let line = line
-                .strip_suffix('\n')
-                .ok_or(NoteError::Malformed("does not end in a line feed"))?;
+            let line = line.strip_suffix('\n').ok_or(NoteError::Malformed("does not end in a line feed"))?;
             if signatures.len() == MAX_SIGNATURES {
                 return Err(NoteError::Malformed("too many signatures"));
             }
@@ -129,10 +120,7 @@ impl NoteSignature {
     /// Reads one line, without its line feed.
     fn parse(line: &str) -> Result<NoteSignature, NoteError> {
         const MALFORMED: NoteError = NoteError::Malformed("not a signature line");
-        let (name, encoded) = line
-            .strip_prefix(LINE_PREFIX)
-            .and_then(|rest| rest.split_once(' '))
-            .ok_or(MALFORMED)?;
+        let (name, encoded) = line.strip_prefix(LINE_PREFIX).and_then(|rest| rest.split_once(' ')).ok_or(MALFORMED)?;
         let bytes = BASE64.decode(encoded.as_bytes()).map_err(|_| MALFORMED)?;
         let (key_id, signature) = bytes.split_first_chunk::<4>().ok_or(MALFORMED)?;
         if signature.is_empty() || !key::is_valid_name(name) {
@@ -162,10 +150,7 @@ impl fmt::Display for NoteSignature {
 /// # Errors
 /// [`NoteError::Unsigned`], [`NoteError::InvalidSignature`] if any signature that names one of the
 /// keys fails, or [`NoteError::NoKnownKey`] if none names one.
-pub fn verify<'k>(
-    note: &SignedNote,
-    keys: &'k [VerifierKey],
-) -> Result<Vec<&'k VerifierKey>, NoteError> {
+pub fn verify<'k>(note: &SignedNote, keys: &'k [VerifierKey]) -> Result<Vec<&'k VerifierKey>, NoteError> {
     verify_among(note, keys.iter())
 }
 
@@ -185,13 +170,8 @@ pub(crate) fn verify_among<'k>(
         let signer = std::iter::once(first)
             .chain(named)
             .find(|key| key.signed(&note.text, &signature.signature))
-            .ok_or_else(|| NoteError::InvalidSignature {
-                name: signature.name.clone(),
-            })?;
-        if signers
-            .iter()
-            .all(|known| known.public_key() != signer.public_key())
-        {
+            .ok_or_else(|| NoteError::InvalidSignature { name: signature.name.clone() })?;
+        if signers.iter().all(|known| known.public_key() != signer.public_key()) {
             signers.push(signer);
         }
     }

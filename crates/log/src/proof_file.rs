@@ -83,9 +83,7 @@ impl ProofFile {
     /// [`ProofFileError::Malformed`] or [`ProofFileError::Note`].
     pub fn parse(text: &str) -> Result<ProofFile, ProofFileError> {
         let malformed = ProofFileError::Malformed;
-        let (head, note) = text
-            .split_once("\n\n")
-            .ok_or(malformed("no empty line before the checkpoint"))?;
+        let (head, note) = text.split_once("\n\n").ok_or(malformed("no empty line before the checkpoint"))?;
         let mut lines = head.split('\n').peekable();
         if lines.next() != Some(HEADER) {
             return Err(malformed("first line"));
@@ -107,12 +105,7 @@ impl ProofFile {
             }
             proof.push(Hash::from_base64(line).map_err(|_| malformed("hash line"))?);
         }
-        Ok(ProofFile {
-            extra,
-            index,
-            proof,
-            checkpoint: SignedNote::parse(note).map_err(ProofFileError::Note)?,
-        })
+        Ok(ProofFile { extra, index, proof, checkpoint: SignedNote::parse(note).map_err(ProofFileError::Note)? })
     }
 
     /// Checks that the log holds the leaf with hash `leaf` at the index. In order: the log's
@@ -121,13 +114,8 @@ impl ProofFile {
     ///
     /// # Errors
     /// [`ProofFileError::Checkpoint`], [`ProofFileError::Cosign`] or [`ProofFileError::Inclusion`].
-    pub fn verify<'k>(
-        &self,
-        leaf: &Hash,
-        policy: &ProofPolicy<'k>,
-    ) -> Result<VerifiedProof<'k>, ProofFileError> {
-        let checkpoint =
-            Checkpoint::open_note(&self.checkpoint, Some(policy.origin), policy.log_keys)?;
+    pub fn verify<'k>(&self, leaf: &Hash, policy: &ProofPolicy<'k>) -> Result<VerifiedProof<'k>, ProofFileError> {
+        let checkpoint = Checkpoint::open_note(&self.checkpoint, Some(policy.origin), policy.log_keys)?;
         let mut witnesses = cosigners(&self.checkpoint, policy.witnesses)?;
         // Two machines must lie for a false proof; a log that is its own witness is one.
         witnesses.retain(|witness| {
@@ -140,17 +128,8 @@ impl ProofFile {
                 found: witnesses.len(),
             }));
         }
-        verify_inclusion(
-            leaf,
-            self.index,
-            checkpoint.size,
-            &self.proof,
-            &checkpoint.root,
-        )?;
-        Ok(VerifiedProof {
-            checkpoint,
-            witnesses,
-        })
+        verify_inclusion(leaf, self.index, checkpoint.size, &self.proof, &checkpoint.root)?;
+        Ok(VerifiedProof { checkpoint, witnesses })
     }
 }
 
@@ -173,7 +152,5 @@ fn parse_extra(encoded: &str) -> Result<Vec<u8>, ProofFileError> {
     if encoded.is_empty() || encoded.len() / 4 * 3 > MAX_EXTRA_BYTES {
         return Err(ProofFileError::Malformed("extra line"));
     }
-    BASE64
-        .decode(encoded.as_bytes())
-        .map_err(|_| ProofFileError::Malformed("extra line"))
+    BASE64.decode(encoded.as_bytes()).map_err(|_| ProofFileError::Malformed("extra line"))
 }

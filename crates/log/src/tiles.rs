@@ -92,9 +92,7 @@ impl Tile {
         let (kind, rest) = path.strip_prefix("tile/")?.split_once('/')?;
         let kind = match kind {
             "entries" => TileKind::Entries,
-            level => TileKind::Hashes {
-                level: u8::try_from(parse_decimal(level)?).ok()?,
-            },
+            level => TileKind::Hashes { level: u8::try_from(parse_decimal(level)?).ok()? },
         };
         let (number, width) = match rest.split_once(".p/") {
             Some((number, width)) => (number, u16::try_from(parse_decimal(width)?).ok()?),
@@ -154,9 +152,7 @@ pub fn new_tiles(old: u64, new: u64) -> impl Iterator<Item = Tile> {
         let kind = TileKind::Hashes { level };
         let tile = move |index, width| Tile { kind, index, width };
         let grown = partial != 0 && (full, partial) != (old_full, old_partial);
-        (old_full..full)
-            .map(move |index| tile(index, TILE_WIDTH))
-            .chain(grown.then(|| tile(full, partial)))
+        (old_full..full).map(move |index| tile(index, TILE_WIDTH)).chain(grown.then(|| tile(full, partial)))
     })
 }
 
@@ -174,12 +170,7 @@ mod tests {
             (hashes(7), 1000, 255, "tile/7/x001/000.p/255"),
             (hashes(1), 999, 256, "tile/1/999"),
             (TileKind::Entries, 5, 256, "tile/entries/005"),
-            (
-                TileKind::Entries,
-                u64::MAX,
-                256,
-                "tile/entries/x018/x446/x744/x073/x709/x551/615",
-            ),
+            (TileKind::Entries, u64::MAX, 256, "tile/entries/x018/x446/x744/x073/x709/x551/615"),
         ] {
             let tile = Tile::new(kind, index, width).expect("a tile");
             assert_eq!(tile.to_string(), path);
@@ -223,9 +214,7 @@ mod tests {
         assert_eq!(level_tiles(256, 1), (0, 1));
         assert_eq!(level_tiles(u64::MAX, 63), (0, 0));
         assert_eq!(new_tiles(0, 70_000).count(), 273 + 1 + 1 + 1 + 1);
-        let paths = |old, new| -> Vec<String> {
-            new_tiles(old, new).map(|tile| tile.to_string()).collect()
-        };
+        let paths = |old, new| -> Vec<String> { new_tiles(old, new).map(|tile| tile.to_string()).collect() };
         assert_eq!(paths(0, 256), ["tile/0/000", "tile/1/000.p/1"]);
         assert_eq!(paths(256, 257), ["tile/0/001.p/1"]);
         assert_eq!(paths(255, 256), ["tile/0/000", "tile/1/000.p/1"]);

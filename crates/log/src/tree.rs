@@ -105,11 +105,7 @@ impl LeafSource for [Hash] {
             let start = usize::try_from(index).ok()?.checked_mul(leaves)?;
             self.get(start..start.checked_add(leaves)?)
         };
-        let leaves = range().ok_or(LeafMissing {
-            level,
-            index,
-            leaves: self.len() as u64,
-        })?;
+        let leaves = range().ok_or(LeafMissing { level, index, leaves: self.len() as u64 })?;
         Ok(leaves.iter().copied().collect::<Frontier>().root())
     }
 }
@@ -201,11 +197,7 @@ pub fn consistency_proof<S: LeafSource + ?Sized>(
 
 /// MTH of `length` leaves from `start`, which is a multiple of a power of two >= `length`: its
 /// perfect subtrees, the largest first, are then aligned too.
-fn range_root<S: LeafSource + ?Sized>(
-    source: &S,
-    start: u64,
-    length: u64,
-) -> Result<Hash, S::Error> {
+fn range_root<S: LeafSource + ?Sized>(source: &S, start: u64, length: u64) -> Result<Hash, S::Error> {
     let (mut end, mut left) = (start + length, length);
     let mut root = None;
     // Smallest subtree first, because it is the deepest.

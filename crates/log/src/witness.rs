@@ -108,9 +108,7 @@ impl AddCheckpoint {
     /// [`RequestError::Malformed`] also for over [`MAX_PROOF_HASHES`] hashes, and
     /// [`RequestError::Note`].
     pub fn parse(body: &str) -> Result<AddCheckpoint, RequestError> {
-        let (head, note) = body
-            .split_once("\n\n")
-            .ok_or(RequestError::Malformed("no empty line"))?;
+        let (head, note) = body.split_once("\n\n").ok_or(RequestError::Malformed("no empty line"))?;
         let mut lines = head.split('\n');
         let old_size = lines
             .next()
@@ -122,15 +120,10 @@ impl AddCheckpoint {
             if proof.len() == MAX_PROOF_HASHES {
                 return Err(RequestError::Malformed("too many proof lines"));
             }
-            let hash =
-                Hash::from_base64(line).map_err(|_| RequestError::Malformed("proof line"))?;
+            let hash = Hash::from_base64(line).map_err(|_| RequestError::Malformed("proof line"))?;
             proof.push(hash);
         }
-        Ok(AddCheckpoint {
-            old_size,
-            proof,
-            checkpoint: SignedNote::parse(note)?,
-        })
+        Ok(AddCheckpoint { old_size, proof, checkpoint: SignedNote::parse(note)? })
     }
 
     /// The origin that the checkpoint claims, to look the log up by. Nothing vouches for it yet.
@@ -154,9 +147,7 @@ impl fmt::Display for AddCheckpoint {
 pub fn answer<'a>(body: &str, look_up: impl FnOnce(&str) -> Option<KnownLog<'a>>) -> Decision {
     match AddCheckpoint::parse(body) {
         Ok(request) => decide(look_up(request.claimed_origin()).as_ref(), &request),
-        Err(RequestError::Note(NoteError::Unsigned)) => {
-            Decision::Forbidden(CheckpointError::Unsigned)
-        }
+        Err(RequestError::Note(NoteError::Unsigned)) => Decision::Forbidden(CheckpointError::Unsigned),
         Err(RequestError::Note(_)) => Decision::BadRequest("the checkpoint is no signed note"),
         Err(RequestError::Malformed(what)) => Decision::BadRequest(what),
     }
@@ -179,20 +170,11 @@ pub fn decide(log: Option<&KnownLog<'_>>, request: &AddCheckpoint) -> Decision {
     if request.old_size > checkpoint.size {
         return Decision::BadRequest("the old size is over the size of the checkpoint");
     }
-    let last = log.last.unwrap_or_else(|| Head {
-        size: 0,
-        root: empty_root(),
-    });
+    let last = log.last.unwrap_or_else(|| Head { size: 0, root: empty_root() });
     if request.old_size != last.size {
         return Decision::Conflict { size: last.size };
     }
-    match verify_consistency(
-        last.size,
-        &last.root,
-        checkpoint.size,
-        &checkpoint.root,
-        &request.proof,
-    ) {
+    match verify_consistency(last.size, &last.root, checkpoint.size, &checkpoint.root, &request.proof) {
         Ok(()) => Decision::Accept(checkpoint),
         Err(error) => Decision::UnprocessableProof(error),
     }

@@ -35,7 +35,7 @@ pub use network::{Destination, NetworkCall, NetworkOp, SocketAddress};
 pub use os_bytes::OsBytes;
 pub use outcome::{CallResult, Outcome};
 pub use process::{
-    BootId, ProcessExec, ProcessExited, ProcessId, ProcessKey, ProcessOrigin, ProcessStarted, PrivilegeCall,
+    BootId, PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessKey, ProcessOrigin, ProcessStarted,
 };
 pub use scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, Mechanism, ScopeEnded};
 pub use time::EventTime;

@@ -69,13 +69,17 @@ impl StoreError {
     /// The next step for the user, where one is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Absent(_) => "record something first: agentprov record -- CMD; or name a store with --data-dir".into(),
+            Self::Absent(_) => {
+                "record something first: agentprov record -- CMD; or name a store with --data-dir".into()
+            }
             Self::Newer { .. } => "use the agentprov version that wrote it, or a newer one".into(),
             Self::ForeignOwner { path, .. } => format!("to use it all the same: --data-dir {}", path.display()),
             Self::NoRun(_) => "list them with: agentprov runs".into(),
             Self::Removed(_) => "its tombstone is in the ledger: agentprov verify".into(),
             Self::Damaged(_) => "look closer with: agentprov fsck".into(),
-            Self::Sqlite(error) if is_full(error) => "free some disk space; see what the store holds with: agentprov du".into(),
+            Self::Sqlite(error) if is_full(error) => {
+                "free some disk space; see what the store holds with: agentprov du".into()
+            }
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 "free some disk space; see what the store holds with: agentprov du".into()
             }

@@ -46,14 +46,23 @@ CREATE TABLE event (
     PRIMARY KEY (run, id)
 ) WITHOUT ROWID;
 
--- One row per key and transaction; seqs are delta-coded varints.
-CREATE TABLE posting (
-    kind  INTEGER NOT NULL,
-    key   INTEGER NOT NULL,
+-- Postings of a run are a few sorted segments; a batch adds one, equal ones are merged (see postings).
+CREATE TABLE segment (
     run   INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    seqs  BLOB NOT NULL,
-    PRIMARY KEY (kind, key, run, first)
+    no    INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    PRIMARY KEY (run, no)
+) WITHOUT ROWID;
+
+-- A chunk holds the entries of a segment from (kind, key, first) up to the next chunk.
+CREATE TABLE posting (
+    run     INTEGER NOT NULL,
+    segment INTEGER NOT NULL,
+    kind    INTEGER NOT NULL,
+    key     INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    entries BLOB NOT NULL,
+    PRIMARY KEY (run, segment, kind, key, first)
 ) WITHOUT ROWID;
 
 CREATE TABLE tally (

@@ -1,67 +1,161 @@
-//! Posting lists: ascending sequence numbers as delta-coded LEB128 varints.
+//! Look-up by key: which facts of a run have a path, a process, a type.
+//!
+//! Writing one row per key at its place in a B-tree would touch a page per key. So each batch adds one sorted
+//! *segment*, written in order at the end of the run's rows, and eight segments of one level are merged into one of
+//! the next: writes stay sequential, and a look-up asks at most a few dozen segments.
 
+mod chunk;
+
+use crate::RunNo;
 use crate::error::StoreError;
+use chunk::{ChunkReader, ChunkWriter};
+use rusqlite::Connection;
 
-/// Appends the varint of `value`.
-fn push_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
+/// Segments of one level that are merged into one of the next.
+const FAN_IN: usize = 8;
+/// Runs with more chunks than this are not merged into one segment when they are sealed: it would take too long.
+const MAX_COMPACTED_CHUNKS: i64 = 4_096;
+
+/// One key of one fact.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Posting {
+    pub(crate) kind: u8,
+    pub(crate) key: u64,
+    pub(crate) seq: u64,
 }
 
-/// Encodes ascending numbers; the first is coded as it is.
-pub fn encode(seqs: &[u64]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(seqs.len() * 2);
-    let mut previous = 0;
-    for &seq in seqs {
-        push_varint(&mut out, seq - previous);
-        previous = seq;
+/// Writes a batch's postings as a new segment, and merges where enough segments of a level have come together.
+pub(crate) fn add_segment(connection: &Connection, run: RunNo, mut postings: Vec<Posting>) -> Result<(), StoreError> {
+    if postings.is_empty() {
+        return Ok(());
     }
-    out
+    postings.sort_unstable_by_key(|posting| (posting.kind, posting.key.cast_signed(), posting.seq));
+    let no = write_segment(connection, run, 0, postings.into_iter())?;
+    let mut segments = segments(connection, run)?;
+    segments.push((no, 0));
+    segments.dedup();
+    for level in 0.. {
+        let of_level: Vec<i64> = segments.iter().filter(|(_, at)| *at == level).map(|(no, _)| *no).collect();
+        if of_level.len() < FAN_IN {
+            break;
+        }
+        let merged = merge(connection, run, &of_level, level + 1)?;
+        segments.retain(|(no, _)| !of_level.contains(no));
+        segments.push((merged, level + 1));
+    }
+    Ok(())
 }
 
-/// Decodes what [`encode`] made, appending to `out`.
-///
-/// # Errors
-/// [`StoreError::Damaged`] when the bytes are no such list.
-pub fn decode_into(bytes: &[u8], out: &mut Vec<u64>) -> Result<(), StoreError> {
-    let damaged = || StoreError::Damaged("a posting list does not decode".into());
-    let (mut value, mut shift, mut previous) = (0u64, 0u32, 0u64);
-    for &byte in bytes {
-        if shift > 63 {
-            return Err(damaged());
-        }
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 != 0 {
-            shift += 7;
-            continue;
-        }
-        previous = previous.checked_add(value).ok_or_else(damaged)?;
-        out.push(previous);
-        (value, shift) = (0, 0);
+/// Merges all segments of a run into one, where that is quick.
+pub(crate) fn compact(connection: &Connection, run: RunNo) -> Result<(), StoreError> {
+    let all = segments(connection, run)?;
+    let chunks: i64 = connection
+        .prepare_cached("SELECT count(*) FROM posting WHERE run = ?1")?
+        .query_row([run.0], |row| row.get(0))?;
+    if all.len() < 2 || chunks > MAX_COMPACTED_CHUNKS {
+        return Ok(());
     }
-    if shift == 0 { Ok(()) } else { Err(damaged()) }
+    let level = all.iter().map(|(_, level)| *level).max().unwrap_or(0);
+    let numbers: Vec<i64> = all.into_iter().map(|(no, _)| no).collect();
+    merge(connection, run, &numbers, level).map(drop)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+/// Ascending sequence numbers of the run's facts whose key has this hash.
+pub(crate) fn look_up(connection: &Connection, run: RunNo, kind: u8, key: u64) -> Result<Vec<u64>, StoreError> {
+    let mut found = Vec::new();
+    for (segment, _) in segments(connection, run)? {
+        look_up_in(connection, run, segment, kind, key, &mut found)?;
+    }
+    found.sort_unstable();
+    Ok(found)
+}
 
-    proptest! {
-        #[test]
-        fn round_trip(mut seqs in proptest::collection::vec(0u64..1 << 40, 0..50)) {
-            seqs.sort_unstable();
-            let mut back = Vec::new();
-            decode_into(&encode(&seqs), &mut back).expect("own encoding decodes");
-            prop_assert_eq!(back, seqs);
-        }
-
-        #[test]
-        fn any_bytes_decode_or_fail(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let _ = decode_into(&bytes, &mut Vec::new());
+fn look_up_in(
+    connection: &Connection,
+    run: RunNo,
+    segment: i64,
+    kind: u8,
+    key: u64,
+    found: &mut Vec<u64>,
+) -> Result<(), StoreError> {
+    // Chunks that begin with the key, latest first, and the one before them, which may hold its first entries.
+    let mut statement = connection.prepare_cached(
+        "SELECT kind, key, entries FROM posting WHERE run = ?1 AND segment = ?2 AND (kind, key) <= (?3, ?4)
+         ORDER BY kind DESC, key DESC, first DESC",
+    )?;
+    let mut rows = statement.query((run.0, segment, kind, key.cast_signed()))?;
+    while let Some(row) = rows.next()? {
+        let first: (u8, i64) = (row.get(0)?, row.get(1)?);
+        let entries = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        ChunkReader::new(entries).seek(kind, key, found)?;
+        if first != (kind, key.cast_signed()) {
+            break;
         }
     }
+    Ok(())
+}
+
+/// Calls `visit` with every posting of a run, segment by segment.
+pub(crate) fn for_each(connection: &Connection, run: RunNo, visit: &mut dyn FnMut(Posting)) -> Result<(), StoreError> {
+    let sql = "SELECT entries FROM posting WHERE run = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([run.0])?;
+    while let Some(row) = rows.next()? {
+        let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        ChunkReader::new(entries).for_each(visit)?;
+    }
+    Ok(())
+}
+
+/// Numbers and levels of a run's segments, oldest first.
+fn segments(connection: &Connection, run: RunNo) -> Result<Vec<(i64, i64)>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT no, level FROM segment WHERE run = ?1 ORDER BY no")?;
+    let rows = statement.query_map([run.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn write_segment(
+    connection: &Connection,
+    run: RunNo,
+    level: i64,
+    postings: impl Iterator<Item = Posting>,
+) -> Result<i64, StoreError> {
+    let no: i64 = connection
+        .prepare_cached("SELECT coalesce(max(no), 0) + 1 FROM segment WHERE run = ?1")?
+        .query_row([run.0], |row| row.get(0))?;
+    connection
+        .prepare_cached("INSERT INTO segment (run, no, level) VALUES (?1, ?2, ?3)")?
+        .execute((run.0, no, level))?;
+    let sql = "INSERT INTO posting (run, segment, kind, key, first, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut insert = connection.prepare_cached(sql)?;
+    let mut writer = ChunkWriter::default();
+    let mut put = |first: Posting, entries: &[u8]| -> Result<(), StoreError> {
+        insert.execute((run.0, no, first.kind, first.key.cast_signed(), first.seq as i64, entries))?;
+        Ok(())
+    };
+    for posting in postings {
+        writer.push(posting, &mut put)?;
+    }
+    writer.finish(&mut put)?;
+    Ok(no)
+}
+
+fn merge(connection: &Connection, run: RunNo, numbers: &[i64], level: i64) -> Result<i64, StoreError> {
+    let mut postings = Vec::new();
+    for number in numbers {
+        let sql = "SELECT entries FROM posting WHERE run = ?1 AND segment = ?2 ORDER BY kind, key, first";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query((run.0, number))?;
+        while let Some(row) = rows.next()? {
+            let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            ChunkReader::new(entries).for_each(&mut |posting| postings.push(posting))?;
+        }
+    }
+    // Concatenated sorted runs: the stable sort merges them in linear time.
+    postings.sort_by_key(|posting| (posting.kind, posting.key.cast_signed(), posting.seq));
+    for number in numbers {
+        connection.prepare_cached("DELETE FROM posting WHERE run = ?1 AND segment = ?2")?.execute((run.0, number))?;
+        connection.prepare_cached("DELETE FROM segment WHERE run = ?1 AND no = ?2")?.execute((run.0, number))?;
+    }
+    write_segment(connection, run, level, postings.into_iter())
 }

@@ -268,14 +268,7 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn postings(&self, run: RunNo, key: IndexKey<'_>) -> Result<Vec<Seq>, StoreError> {
-        let sql = "SELECT seqs FROM posting WHERE kind = ?1 AND key = ?2 AND run = ?3 ORDER BY first";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((key.kind as u8, key.hash().cast_signed(), run.0))?;
-        let mut seqs = Vec::new();
-        while let Some(row) = rows.next()? {
-            postings::decode_into(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?, &mut seqs)?;
-        }
-        Ok(seqs)
+        postings::look_up(&self.connection, run, key.kind as u8, key.hash())
     }
 
     /// The same over all runs, oldest run first.
@@ -283,15 +276,16 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn postings_everywhere(&self, key: IndexKey<'_>) -> Result<Vec<(RunNo, Vec<Seq>)>, StoreError> {
-        let sql = "SELECT run, seqs FROM posting WHERE kind = ?1 AND key = ?2 ORDER BY run, first";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((key.kind as u8, key.hash().cast_signed()))?;
-        let mut found: BTreeMap<RunNo, Vec<Seq>> = BTreeMap::new();
-        while let Some(row) = rows.next()? {
-            let seqs = found.entry(RunNo(row.get(0)?)).or_default();
-            postings::decode_into(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?, seqs)?;
+        let mut statement = self.connection.prepare_cached("SELECT DISTINCT run FROM segment ORDER BY run")?;
+        let runs = statement.query_map([], |row| row.get(0).map(RunNo))?.collect::<Result<Vec<_>, _>>()?;
+        let mut found = Vec::new();
+        for run in runs {
+            let seqs = self.postings(run, key)?;
+            if !seqs.is_empty() {
+                found.push((run, seqs));
+            }
         }
-        Ok(found.into_iter().collect())
+        Ok(found)
     }
 
     /// The facts of the run that have the key, in append order.

@@ -104,15 +104,14 @@ fn drop_uses(connection: &rusqlite::Connection, run: RunNo) -> Result<Vec<Conten
 }
 
 fn drop_rows(connection: &rusqlite::Connection, run: RunNo) -> Result<Freed, StoreError> {
-    let body_bytes: i64 = connection.query_row("SELECT body_bytes FROM run WHERE no = ?1", [run.0], |row| row.get(0))?;
+    let body_bytes: i64 =
+        connection.query_row("SELECT body_bytes FROM run WHERE no = ?1", [run.0], |row| row.get(0))?;
     let bounds = [position(run, 0), position(RunNo(run.0 + 1), 0)];
     let facts = connection.execute("DELETE FROM fact WHERE pos >= ?1 AND pos < ?2", bounds)?;
     connection.execute("DELETE FROM event WHERE run = ?1", [run.0])?;
     connection.execute("DELETE FROM posting WHERE run = ?1", [run.0])?;
+    connection.execute("DELETE FROM segment WHERE run = ?1", [run.0])?;
     connection.execute("DELETE FROM tally WHERE run = ?1", [run.0])?;
-    connection.execute(
-        "UPDATE run SET removed = ?2, body_bytes = 0 WHERE no = ?1",
-        (run.0, now().as_nanos()),
-    )?;
+    connection.execute("UPDATE run SET removed = ?2, body_bytes = 0 WHERE no = ?1", (run.0, now().as_nanos()))?;
     Ok(Freed { facts: facts as u64, body_bytes: body_bytes as u64, ..Freed::default() })
 }

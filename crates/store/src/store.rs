@@ -125,7 +125,9 @@ impl Store {
         let mut statement = connection.prepare("SELECT value FROM meta WHERE name LIKE 'vkey:%' ORDER BY name")?;
         let texts = statement.query_map([], |row| row.get::<_, String>(0))?;
         texts
-            .map(|text| VerifierKey::parse(&text?).map_err(|error| StoreError::Damaged(format!("a public key: {error}"))))
+            .map(|text| {
+                VerifierKey::parse(&text?).map_err(|error| StoreError::Damaged(format!("a public key: {error}")))
+            })
             .collect()
     }
 

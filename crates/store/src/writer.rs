@@ -2,11 +2,12 @@
 
 use crate::error::StoreError;
 use crate::ledger::{LedgerEntry, LedgerEvent};
+use crate::postings::{self, Posting};
 use crate::prepared::{KeptContent, Prepared};
 use crate::state_head::{self, StateHead};
 use crate::store::{Store, now};
 use crate::tail::Tail;
-use crate::{RunNo, Seq, position, postings};
+use crate::{RunNo, Seq, position};
 use agentprov_log::{Checkpoint, Frontier, SignerKey};
 use agentprov_model::ids::EVENT_TIME_SHIFT;
 use agentprov_model::{AttemptNo, RunId};
@@ -55,7 +56,7 @@ pub struct Batch<'w> {
 /// What a batch adds to one run.
 #[derive(Default)]
 struct Touched {
-    postings: HashMap<(u8, u64), Vec<Seq>>,
+    postings: Vec<Posting>,
     tallies: BTreeMap<(u8, &'static str), u64>,
     body_bytes: u64,
 }
@@ -99,6 +100,15 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+
+    /// Gives free pages of the database back to the file system.
+    ///
+    /// # Errors
+    /// What SQLite says, for example when another process holds the store.
+    pub fn shrink(&mut self) -> Result<(), StoreError> {
+        self.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")?;
+        Ok(())
     }
 
     fn set_durability(&mut self, durability: Durability) -> Result<(), StoreError> {
@@ -256,9 +266,7 @@ impl Batch<'_> {
         }
         let touched = self.touched.entry(run).or_default();
         touched.body_bytes += fact.body.len() as u64;
-        for &key in &fact.keys {
-            touched.postings.entry(key).or_default().push(seq);
-        }
+        touched.postings.extend(fact.keys.iter().map(|&(kind, key)| Posting { kind, key, seq }));
         for count in &fact.counts {
             *touched.tallies.entry((count.group as u8, count.name)).or_default() += 1;
         }
@@ -315,9 +323,9 @@ impl Batch<'_> {
         }
         let seals = std::mem::take(&mut self.seals);
         for (run, id, attempt) in seals {
-            let checkpoint: String = self
-                .connection
-                .query_row("SELECT checkpoint FROM run WHERE no = ?1", [run.0], |row| row.get(0))?;
+            postings::compact(self.connection, run)?;
+            let checkpoint: String =
+                self.connection.query_row("SELECT checkpoint FROM run WHERE no = ?1", [run.0], |row| row.get(0))?;
             let event = LedgerEvent::Sealed { attempt, checkpoint };
             self.ledger.push((run, LedgerEntry { at: now(), run: id, event }));
         }
@@ -325,7 +333,7 @@ impl Batch<'_> {
     }
 
     fn finish_run(&mut self, run: RunNo, added: Touched, signer: &SignerKey) -> Result<(), StoreError> {
-        self.write_postings(run, added.postings)?;
+        postings::add_segment(self.connection, run, added.postings)?;
         for ((group, name), count) in added.tallies {
             self.connection
                 .prepare_cached(
@@ -334,10 +342,8 @@ impl Batch<'_> {
                 )?
                 .execute((run.0, group, name, count as i64))?;
         }
-        let id: String = self
-            .connection
-            .prepare_cached("SELECT id FROM run WHERE no = ?1")?
-            .query_row([run.0], |row| row.get(0))?;
+        let id: String =
+            self.connection.prepare_cached("SELECT id FROM run WHERE no = ?1")?.query_row([run.0], |row| row.get(0))?;
         let id = RunId::new(id).map_err(|error| StoreError::Damaged(error.to_string()))?;
         let origin = self.store.run_origin(&id);
         let connection = self.connection;
@@ -357,20 +363,6 @@ impl Batch<'_> {
                 now().as_nanos(),
                 added.body_bytes as i64,
             ))?;
-        Ok(())
-    }
-
-    fn write_postings(&self, run: RunNo, added: HashMap<(u8, u64), Vec<Seq>>) -> Result<(), StoreError> {
-        // In key order, so that neighbouring rows meet on one page.
-        let mut lists: Vec<_> = added.into_iter().collect();
-        lists.sort_unstable_by_key(|(key, _)| (key.0, key.1.cast_signed()));
-        let mut statement = self
-            .connection
-            .prepare_cached("INSERT INTO posting (kind, key, run, first, seqs) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        for ((kind, key), seqs) in lists {
-            let first = seqs.first().copied().unwrap_or_default() as i64;
-            statement.execute((kind, key.cast_signed(), run.0, first, postings::encode(&seqs)))?;
-        }
         Ok(())
     }
 
@@ -396,10 +388,7 @@ impl Batch<'_> {
             (frontier.size() as i64, frontier.to_bytes(), checkpoint),
         )?;
         let vkey = signer.verifier().to_string();
-        self.connection.execute(
-            "INSERT OR IGNORE INTO meta (name, value) VALUES ('vkey:' || ?1, ?1)",
-            [&vkey],
-        )?;
+        self.connection.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('vkey:' || ?1, ?1)", [&vkey])?;
         Ok(StateHead {
             size: frontier.size(),
             root: frontier.root().to_hex(),

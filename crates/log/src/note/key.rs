@@ -89,12 +89,7 @@ impl VerifierKey {
         if !is_valid_name(name) {
             return Err(KeyError::Name);
         }
-        Ok(VerifierKey {
-            name: name.to_owned(),
-            id: key_id(name, key_type, public.as_bytes()),
-            key_type,
-            public,
-        })
+        Ok(VerifierKey { name: name.to_owned(), id: key_id(name, key_type, public.as_bytes()), key_type, public })
     }
 
     /// Reads a vkey. It has one spelling: the id is lower-case hex, the base64 canonical.
@@ -104,8 +99,7 @@ impl VerifierKey {
     pub fn parse(vkey: &str) -> Result<VerifierKey, KeyError> {
         // The base64 may hold a '+' of its own, the name cannot: split from the left.
         let mut parts = vkey.splitn(3, '+');
-        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(name), Some(id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(KeyError::Malformed);
         };
         let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -113,18 +107,13 @@ impl VerifierKey {
             return Err(KeyError::Malformed);
         }
         let found = u32::from_str_radix(id, 16).map_err(|_| KeyError::Malformed)?;
-        let bytes = BASE64
-            .decode(encoded.as_bytes())
-            .map_err(|_| KeyError::Malformed)?;
+        let bytes = BASE64.decode(encoded.as_bytes()).map_err(|_| KeyError::Malformed)?;
         let (&type_byte, public) = bytes.split_first().ok_or(KeyError::Malformed)?;
         let key_type = KeyType::from_byte(type_byte)?;
         let public = public.try_into().map_err(|_| KeyError::Malformed)?;
         let key = VerifierKey::new(name, key_type, public)?;
         if key.id != found {
-            return Err(KeyError::IdMismatch {
-                computed: key.id,
-                found,
-            });
+            return Err(KeyError::IdMismatch { computed: key.id, found });
         }
         Ok(key)
     }
@@ -164,8 +153,7 @@ impl VerifierKey {
 
     /// Plain Ed25519, in the strict form in which a signature has one verdict everywhere.
     pub(crate) fn signed_bytes(&self, message: &[u8], signature: &[u8]) -> bool {
-        Signature::from_slice(signature)
-            .is_ok_and(|signature| self.public.verify_strict(message, &signature).is_ok())
+        Signature::from_slice(signature).is_ok_and(|signature| self.public.verify_strict(message, &signature).is_ok())
     }
 }
 
@@ -239,11 +227,7 @@ impl SignerKey {
     }
 
     pub(crate) fn line(&self, signature: Vec<u8>) -> NoteSignature {
-        NoteSignature {
-            name: self.verifier.name.clone(),
-            key_id: self.verifier.id,
-            signature,
-        }
+        NoteSignature { name: self.verifier.name.clone(), key_id: self.verifier.id, signature }
     }
 }
 

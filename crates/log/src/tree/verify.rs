@@ -12,13 +12,7 @@ use crate::tree::{ProofError, check_index, check_order};
 /// # Errors
 /// [`ProofError::IndexOutOfRange`], [`ProofError::SizeTooLarge`], [`ProofError::TooShort`],
 /// [`ProofError::TooLong`] or [`ProofError::RootMismatch`].
-pub fn verify_inclusion(
-    leaf: &Hash,
-    index: u64,
-    size: u64,
-    proof: &[Hash],
-    root: &Hash,
-) -> Result<(), ProofError> {
+pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, proof: &[Hash], root: &Hash) -> Result<(), ProofError> {
     check_index(index, size)?;
     // Up to where the paths of this leaf and of the last leaf meet, the bits of the index say on
     // which side the sibling is; above, each sibling is a whole subtree to the left.
@@ -27,11 +21,7 @@ pub fn verify_inclusion(
     check_length(proof, (inner + border) as usize)?;
     let (inner, border) = proof.split_at(inner as usize);
     let node = climb_border(climb(*leaf, inner, index), border);
-    if node == *root {
-        Ok(())
-    } else {
-        Err(ProofError::RootMismatch)
-    }
+    if node == *root { Ok(()) } else { Err(ProofError::RootMismatch) }
 }
 
 /// Checks that the first `old_size` leaves of the tree (`new_size`, `new_root`) are the tree
@@ -74,9 +64,7 @@ pub fn verify_consistency(
         (*old_root, proof)
     } else {
         check_length(proof, 1 + inner + border)?;
-        let (first, rest) = proof
-            .split_first()
-            .expect("because the length was just checked to be at least 1");
+        let (first, rest) = proof.split_first().expect("because the length was just checked to be at least 1");
         (*first, rest)
     };
     let (inner, border) = path.split_at(inner);
@@ -94,16 +82,9 @@ pub fn verify_consistency(
 
 /// From a node up: bit i of `sides` set means that the i-th sibling is on the left.
 fn climb(node: Hash, siblings: &[Hash], sides: u64) -> Hash {
-    siblings
-        .iter()
-        .enumerate()
-        .fold(node, |node, (i, sibling)| {
-            if sides >> i & 1 == 0 {
-                node_hash(&node, sibling)
-            } else {
-                node_hash(sibling, &node)
-            }
-        })
+    siblings.iter().enumerate().fold(node, |node, (i, sibling)| {
+        if sides >> i & 1 == 0 { node_hash(&node, sibling) } else { node_hash(sibling, &node) }
+    })
 }
 
 /// Like [`climb`] in the old tree, which has nothing to the right.
@@ -117,9 +98,7 @@ fn climb_left_only(node: Hash, siblings: &[Hash], sides: u64) -> Hash {
 
 /// From a node up where every sibling is on the left.
 fn climb_border(node: Hash, siblings: &[Hash]) -> Hash {
-    siblings
-        .iter()
-        .fold(node, |node, sibling| node_hash(sibling, &node))
+    siblings.iter().fold(node, |node, sibling| node_hash(sibling, &node))
 }
 
 fn bit_length(value: u64) -> u32 {

@@ -31,11 +31,7 @@ pub(crate) fn path(m: usize, d: &[Hash]) -> Vec<Hash> {
     }
     let k = k(d.len());
     let (left, right) = d.split_at(k);
-    let (mut path, sibling) = if m < k {
-        (path(m, left), mth(right))
-    } else {
-        (path(m - k, right), mth(left))
-    };
+    let (mut path, sibling) = if m < k { (path(m, left), mth(right)) } else { (path(m - k, right), mth(left)) };
     path.push(sibling);
     path
 }
@@ -51,11 +47,8 @@ fn subproof(m: usize, d: &[Hash], b: bool) -> Vec<Hash> {
     }
     let k = k(d.len());
     let (left, right) = d.split_at(k);
-    let (mut proof, sibling) = if m <= k {
-        (subproof(m, left, b), mth(right))
-    } else {
-        (subproof(m - k, right, false), mth(left))
-    };
+    let (mut proof, sibling) =
+        if m <= k { (subproof(m, left, b), mth(right)) } else { (subproof(m - k, right, false), mth(left)) };
     proof.push(sibling);
     proof
 }
@@ -67,11 +60,7 @@ pub(crate) fn path_sides(m: usize, n: usize) -> Vec<bool> {
         return Vec::new();
     }
     let k = k(n);
-    let mut sides = if m < k {
-        path_sides(m, k)
-    } else {
-        path_sides(m - k, n - k)
-    };
+    let mut sides = if m < k { path_sides(m, k) } else { path_sides(m - k, n - k) };
     sides.push(m < k);
     sides
 }
@@ -82,11 +71,7 @@ pub(crate) fn proof_sides(m: usize, n: usize) -> (Vec<bool>, bool) {
         return (Vec::new(), true);
     }
     let k = k(n);
-    let (mut sides, known) = if m <= k {
-        proof_sides(m, k)
-    } else {
-        (proof_sides(m - k, n - k).0, false)
-    };
+    let (mut sides, known) = if m <= k { proof_sides(m, k) } else { (proof_sides(m - k, n - k).0, false) };
     sides.push(m <= k);
     (sides, known)
 }

@@ -3,8 +3,8 @@
 use agentprov_log::cosign::{self, MAX_TIME};
 use agentprov_log::note::{MAX_NOTE_BYTES, MAX_SIGNATURES, verify};
 use agentprov_log::{
-    Checkpoint, CheckpointError, CosignError, CosignerKey, Hash, KeyError, KeyType, MAX_SIZE,
-    NoteError, NoteSignature, SignedNote, SignerKey, VerifierKey, leaf_hash,
+    Checkpoint, CheckpointError, CosignError, CosignerKey, Hash, KeyError, KeyType, MAX_SIZE, NoteError, NoteSignature,
+    SignedNote, SignerKey, VerifierKey, leaf_hash,
 };
 
 pub(crate) const ORIGIN: &str = "agentprov.example/store";
@@ -54,10 +54,7 @@ fn keys_have_one_spelling() {
     assert!(matches!(parse(&renamed), KeyError::IdMismatch { .. }));
     let id = format!("{:08x}", key.id());
     assert_eq!(parse(&vkey.replacen(&id, &id[1..], 1)), KeyError::Malformed);
-    assert_eq!(
-        parse(&vkey.replacen(&id, "+1234567", 1)),
-        KeyError::Malformed
-    );
+    assert_eq!(parse(&vkey.replacen(&id, "+1234567", 1)), KeyError::Malformed);
     let upper = GO_VKEY.replacen("c74f20a3", "C74F20A3", 1);
     assert_eq!(parse(&upper), KeyError::Malformed);
     assert_eq!(parse("name"), KeyError::Malformed);
@@ -142,10 +139,7 @@ fn notes_are_strict() {
 fn known_and_unknown_keys() {
     let (a, b, other) = (signer("a", 1), signer("b", 2), signer("a", 3));
     let text = "text\n".to_owned();
-    let note = |signatures| SignedNote {
-        text: text.clone(),
-        signatures,
-    };
+    let note = |signatures| SignedNote { text: text.clone(), signatures };
     let keys = [a.verifier(), b.verifier()];
 
     let both = note(vec![other.sign(&text), b.sign(&text), a.sign(&text)]);
@@ -156,10 +150,7 @@ fn known_and_unknown_keys() {
     assert_eq!(verify(&both, &[]), Err(NoteError::NoKnownKey));
     assert_eq!(verify(&note(vec![]), &keys), Err(NoteError::Unsigned));
     // A forged line of a known key spoils the note, even next to a good one.
-    let forged = NoteSignature {
-        signature: b.sign("other\n").signature,
-        ..b.sign(&text)
-    };
+    let forged = NoteSignature { signature: b.sign("other\n").signature, ..b.sign(&text) };
     assert_eq!(
         verify(&note(vec![a.sign(&text), forged]), &keys),
         Err(NoteError::InvalidSignature { name: "b".into() })
@@ -200,10 +191,7 @@ fn checkpoints_round_trip_and_are_strict() {
         format!("o\r\n5\n{root}\n"),
     ] {
         let parsed = Checkpoint::parse(&bad);
-        assert!(
-            matches!(parsed, Err(CheckpointError::Malformed(_))),
-            "{bad:?}"
-        );
+        assert!(matches!(parsed, Err(CheckpointError::Malformed(_))), "{bad:?}");
     }
     for origin in ["", "a\nb", "a\tb"] {
         assert!(Checkpoint::new(origin, 0, Hash([0; 32])).is_err());
@@ -226,31 +214,19 @@ fn checkpoint_verdicts_are_not_merged() {
     let stranger = checkpoint(5).sign(&signer(ORIGIN, 2));
     assert_eq!(open(&stranger), Err(CheckpointError::NoKnownKey));
     let grown = note.replacen("\n5\n", "\n6\n", 1);
-    let invalid = CheckpointError::InvalidSignature {
-        name: ORIGIN.into(),
-    };
+    let invalid = CheckpointError::InvalidSignature { name: ORIGIN.into() };
     assert_eq!(open(&grown), Err(invalid));
     let elsewhere = Checkpoint::open(&note, Some("elsewhere"), &keys);
-    assert!(matches!(
-        elsewhere,
-        Err(CheckpointError::OriginMismatch { .. })
-    ));
+    assert!(matches!(elsewhere, Err(CheckpointError::OriginMismatch { .. })));
     assert_eq!(Checkpoint::open(&note, None, &keys), Ok(checkpoint(5)));
-    let no_checkpoint = SignedNote {
-        text: "text\n".into(),
-        signatures: vec![key.sign("text\n")],
-    };
+    let no_checkpoint = SignedNote { text: "text\n".into(), signatures: vec![key.sign("text\n")] };
     let opened = open(&no_checkpoint.to_string());
     assert!(matches!(opened, Err(CheckpointError::Malformed(_))));
 
     // A witness does not stand in for the log.
     let witness = cosigner("witness", 9);
     let line = witness.cosign(&checkpoint(5), 1).expect("a cosignature");
-    let cosigned = SignedNote {
-        text,
-        signatures: vec![line],
-    }
-    .to_string();
+    let cosigned = SignedNote { text, signatures: vec![line] }.to_string();
     let opened = Checkpoint::open(&cosigned, None, &[witness.verifier()]);
     assert_eq!(opened, Err(CheckpointError::NoKnownKey));
 }
@@ -299,24 +275,19 @@ fn cosignatures_count_public_keys() {
     assert_eq!(met(&note, 0), Ok(0));
     assert_eq!(met(&note, 1), missed(1, 0));
     for (key, time) in [(&one, 10), (&one, 30), (&alias, 20)] {
-        note.signatures
-            .push(key.cosign(&point, time).expect("a line"));
+        note.signatures.push(key.cosign(&point, time).expect("a line"));
     }
     assert_eq!(met(&note, 2), missed(2, 1));
     let witnesses = cosign::cosigners(&note, &keys).expect("witnesses");
     assert_eq!((witnesses[0].key.name(), witnesses[0].time), ("one", 30));
-    note.signatures
-        .push(two.cosign(&point, MAX_TIME).expect("a line"));
+    note.signatures.push(two.cosign(&point, MAX_TIME).expect("a line"));
     assert_eq!(met(&note, 2), Ok(2));
     assert_eq!(met(&note, 3), missed(3, 2));
     // A printed note still has them, and `verify` knows the type as well.
     let printed = SignedNote::parse(&note.to_string()).expect("a note");
     assert_eq!(met(&printed, 2), Ok(2));
     assert_eq!(verify(&printed, &keys).expect("verified").len(), 2);
-    assert_eq!(
-        one.cosign(&point, MAX_TIME + 1),
-        Err(CosignError::Time(MAX_TIME + 1))
-    );
+    assert_eq!(one.cosign(&point, MAX_TIME + 1), Err(CosignError::Time(MAX_TIME + 1)));
 }
 
 #[test]
@@ -327,22 +298,10 @@ fn damaged_cosignatures_are_refused() {
     let line = witness.cosign(&checkpoint(5), 1679315147).expect("a line");
     assert_eq!(line.signature.len(), 72);
     let check = |text: &str, signature: Vec<u8>| {
-        let signatures = vec![NoteSignature {
-            signature,
-            ..line.clone()
-        }];
-        cosign::cosigners(
-            &SignedNote {
-                text: text.to_owned(),
-                signatures,
-            },
-            &keys,
-        )
-        .map(|w| w[0].time)
+        let signatures = vec![NoteSignature { signature, ..line.clone() }];
+        cosign::cosigners(&SignedNote { text: text.to_owned(), signatures }, &keys).map(|w| w[0].time)
     };
-    let invalid = Err(CosignError::InvalidSignature {
-        name: "witness".into(),
-    });
+    let invalid = Err(CosignError::InvalidSignature { name: "witness".into() });
     assert_eq!(check(&text, line.signature.clone()), Ok(1679315147));
     for bit in 0..8 * line.signature.len() {
         let mut changed = line.signature.clone();
@@ -352,10 +311,7 @@ fn damaged_cosignatures_are_refused() {
     for length in 0..line.signature.len() {
         assert_eq!(check(&text, line.signature[..length].to_vec()), invalid);
     }
-    assert_eq!(
-        check(&format!("{text}more\n"), line.signature.clone()),
-        invalid
-    );
+    assert_eq!(check(&format!("{text}more\n"), line.signature.clone()), invalid);
     // A plain signature of the same key over the same message is no cosignature, nor the reverse.
     let plain = signer("witness", 1).sign(&format!("cosignature/v1\ntime 1679315147\n{text}"));
     assert_eq!(check(&text, plain.signature), invalid);

@@ -2,8 +2,8 @@
 
 use agentprov_log::tree::inclusion_proof;
 use agentprov_log::{
-    Checkpoint, CheckpointError, CosignError, Hash, ProofError, ProofFile, ProofFileError,
-    ProofPolicy, SignedNote, VerifierKey,
+    Checkpoint, CheckpointError, CosignError, Hash, ProofError, ProofFile, ProofFileError, ProofPolicy, SignedNote,
+    VerifierKey,
 };
 
 use crate::naive;
@@ -39,12 +39,7 @@ fn files_round_trip_and_verify() {
     let (mut file, leaf) = proof_file();
     let (log_keys, witnesses) = (log_keys(), [("w1", 2), ("w2", 3)]);
     let witnesses = witnesses.map(|(name, seed)| cosigner(name, seed).verifier());
-    let policy = ProofPolicy {
-        origin: ORIGIN,
-        log_keys: &log_keys,
-        witnesses: &witnesses,
-        quorum: 2,
-    };
+    let policy = ProofPolicy { origin: ORIGIN, log_keys: &log_keys, witnesses: &witnesses, quorum: 2 };
     for extra in [None, Some(b"context".to_vec())] {
         file.extra = extra;
         let text = file.to_string();
@@ -56,75 +51,25 @@ fn files_round_trip_and_verify() {
         assert_eq!(verified.witnesses.len(), 2);
     }
 
-    let verify =
-        |file: &ProofFile, policy: &ProofPolicy<'_>| file.verify(&leaf, policy).map(|_| ());
-    let missed = |needed, found| {
-        Err(ProofFileError::Cosign(CosignError::QuorumNotMet {
-            needed,
-            found,
-        }))
-    };
-    assert_eq!(
-        verify(
-            &file,
-            &ProofPolicy {
-                quorum: 3,
-                ..policy
-            }
-        ),
-        missed(3, 2)
-    );
-    assert_eq!(
-        verify(
-            &file,
-            &ProofPolicy {
-                witnesses: &[],
-                ..policy
-            }
-        ),
-        missed(2, 0)
-    );
+    let verify = |file: &ProofFile, policy: &ProofPolicy<'_>| file.verify(&leaf, policy).map(|_| ());
+    let missed = |needed, found| Err(ProofFileError::Cosign(CosignError::QuorumNotMet { needed, found }));
+    assert_eq!(verify(&file, &ProofPolicy { quorum: 3, ..policy }), missed(3, 2));
+    assert_eq!(verify(&file, &ProofPolicy { witnesses: &[], ..policy }), missed(2, 0));
     let stranger = [signer(ORIGIN, 7).verifier()];
     assert_eq!(
-        verify(
-            &file,
-            &ProofPolicy {
-                log_keys: &stranger,
-                ..policy
-            }
-        ),
+        verify(&file, &ProofPolicy { log_keys: &stranger, ..policy }),
         Err(ProofFileError::Checkpoint(CheckpointError::NoKnownKey))
     );
     assert!(matches!(
-        verify(
-            &file,
-            &ProofPolicy {
-                origin: "elsewhere",
-                ..policy
-            }
-        ),
-        Err(ProofFileError::Checkpoint(
-            CheckpointError::OriginMismatch { .. }
-        ))
+        verify(&file, &ProofPolicy { origin: "elsewhere", ..policy }),
+        Err(ProofFileError::Checkpoint(CheckpointError::OriginMismatch { .. }))
     ));
-    let other = ProofFile {
-        index: INDEX + 1,
-        ..file.clone()
-    };
+    let other = ProofFile { index: INDEX + 1, ..file.clone() };
     let mismatch = ProofFileError::Inclusion(ProofError::RootMismatch);
     assert_eq!(verify(&other, &policy), Err(mismatch));
-    let beyond = ProofFile {
-        index: 11,
-        ..file.clone()
-    };
-    let range = ProofError::IndexOutOfRange {
-        index: 11,
-        size: 11,
-    };
-    assert_eq!(
-        verify(&beyond, &policy),
-        Err(ProofFileError::Inclusion(range))
-    );
+    let beyond = ProofFile { index: 11, ..file.clone() };
+    let range = ProofError::IndexOutOfRange { index: 11, size: 11 };
+    assert_eq!(verify(&beyond, &policy), Err(ProofFileError::Inclusion(range)));
     assert!(file.verify(&naive::leaves(1)[0], &policy).is_err());
 }
 
@@ -132,37 +77,18 @@ fn files_round_trip_and_verify() {
 fn a_log_is_no_witness_of_itself() {
     let (file, leaf) = proof_file();
     // The seed of w1 is also a key of the log.
-    let log_keys = [
-        signer(ORIGIN, 1).verifier(),
-        signer("rotated", 2).verifier(),
-    ];
+    let log_keys = [signer(ORIGIN, 1).verifier(), signer("rotated", 2).verifier()];
     let witnesses = [cosigner("w1", 2).verifier(), cosigner("w2", 3).verifier()];
-    let policy = ProofPolicy {
-        origin: ORIGIN,
-        log_keys: &log_keys,
-        witnesses: &witnesses,
-        quorum: 2,
-    };
-    let missed = CosignError::QuorumNotMet {
-        needed: 2,
-        found: 1,
-    };
-    assert_eq!(
-        file.verify(&leaf, &policy),
-        Err(ProofFileError::Cosign(missed))
-    );
+    let policy = ProofPolicy { origin: ORIGIN, log_keys: &log_keys, witnesses: &witnesses, quorum: 2 };
+    let missed = CosignError::QuorumNotMet { needed: 2, found: 1 };
+    assert_eq!(file.verify(&leaf, &policy), Err(ProofFileError::Cosign(missed)));
 }
 
 #[test]
 fn every_flipped_byte_is_noticed() {
     let (file, leaf) = proof_file();
     let (log_keys, witnesses) = (log_keys(), [cosigner("w1", 2).verifier()]);
-    let policy = ProofPolicy {
-        origin: ORIGIN,
-        log_keys: &log_keys,
-        witnesses: &witnesses,
-        quorum: 1,
-    };
+    let policy = ProofPolicy { origin: ORIGIN, log_keys: &log_keys, witnesses: &witnesses, quorum: 1 };
     let text = file.to_string();
     // The last line is of a witness that the policy does not know.
     let unknown = text.rfind('\u{2014}').expect("signature lines");
@@ -200,16 +126,10 @@ fn files_are_strict() {
         text.replacen("index 5\n", "index 5\nA\n", 1),
     ] {
         let parsed = ProofFile::parse(&bad);
-        assert!(
-            matches!(parsed, Err(ProofFileError::Malformed(_))),
-            "{bad:?}"
-        );
+        assert!(matches!(parsed, Err(ProofFileError::Malformed(_))), "{bad:?}");
     }
     let with_extra = ProofFile::parse(&extra("extra AAAA")).expect("a proof file");
     assert_eq!(with_extra.extra, Some(vec![0; 3]));
     let cut = &text[..text.len() - 1];
-    assert!(matches!(
-        ProofFile::parse(cut),
-        Err(ProofFileError::Note(_))
-    ));
+    assert!(matches!(ProofFile::parse(cut), Err(ProofFileError::Note(_))));
 }

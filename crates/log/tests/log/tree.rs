@@ -1,11 +1,7 @@
 //! Frontier, roots and honest proofs.
 
-use agentprov_log::tree::{
-    LeafSource, consistency_proof, inclusion_proof, root, verify_consistency, verify_inclusion,
-};
-use agentprov_log::{
-    Frontier, FrontierError, Hash, LeafMissing, Leaves, MAX_SIZE, ProofError, empty_root, leaf_hash,
-};
+use agentprov_log::tree::{LeafSource, consistency_proof, inclusion_proof, root, verify_consistency, verify_inclusion};
+use agentprov_log::{Frontier, FrontierError, Hash, LeafMissing, Leaves, MAX_SIZE, ProofError, empty_root, leaf_hash};
 use proptest::prelude::*;
 
 use crate::naive;
@@ -19,10 +15,7 @@ const CT_LEAVES: [&[u8]; 8] = [
     &[0x30, 0x31],
     &[0x40, 0x41, 0x42, 0x43],
     &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
-    &[
-        0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e,
-        0x6f,
-    ],
+    &[0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f],
 ];
 const CT_ROOT_1: &str = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
 const CT_ROOT_8: &str = "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328";
@@ -129,37 +122,21 @@ fn frontier_limits() {
     let frontier: Frontier = naive::leaves(5).into_iter().collect();
     let mut bytes = frontier.to_bytes();
     bytes.push(0);
-    assert_eq!(
-        Frontier::from_bytes(&bytes),
-        Err(FrontierError::Length {
-            size: 5,
-            expected: 72,
-            found: 73
-        })
-    );
+    assert_eq!(Frontier::from_bytes(&bytes), Err(FrontierError::Length { size: 5, expected: 72, found: 73 }));
     assert!(Frontier::from_bytes(&bytes[..71]).is_err());
     assert!(Frontier::from_bytes(&bytes[..7]).is_err());
-    assert_eq!(
-        Frontier::from_bytes(&[0xff; 8 + 64 * 32]),
-        Err(FrontierError::TooLarge)
-    );
+    assert_eq!(Frontier::from_bytes(&[0xff; 8 + 64 * 32]), Err(FrontierError::TooLarge));
 
     let mut frontier = Frontier::new();
     let any = leaf_hash(b"any");
     for level in [63, 64, 200] {
-        assert_eq!(
-            frontier.append_subtree(level, any),
-            Err(FrontierError::TooLarge)
-        );
+        assert_eq!(frontier.append_subtree(level, any), Err(FrontierError::TooLarge));
     }
     for level in (0..63).rev() {
         assert_eq!(frontier.append_subtree(level, any), Ok(()));
     }
     assert_eq!(frontier.size(), MAX_SIZE);
-    assert_eq!(
-        frontier.append_subtree(0, any),
-        Err(FrontierError::TooLarge)
-    );
+    assert_eq!(frontier.append_subtree(0, any), Err(FrontierError::TooLarge));
 }
 
 /// A tree of any size, to reach the largest: its subtrees are not made of leaves.
@@ -170,12 +147,7 @@ impl LeafSource for Boundless {
 
     fn subtree_root(&self, level: u32, index: u64) -> Result<Hash, Self::Error> {
         // Perfect subtrees of equal leaves: one hash per level, whatever the index.
-        assert!(
-            index
-                .checked_add(1)
-                .and_then(|end| end.checked_mul(1 << level))
-                .is_some()
-        );
+        assert!(index.checked_add(1).and_then(|end| end.checked_mul(1 << level)).is_some());
         let mut node = leaf_hash(b"same");
         for _ in 0..level {
             node = agentprov_log::node_hash(&node, &node);
@@ -199,10 +171,7 @@ fn proofs_hold_at_the_largest_sizes() {
             // A witness takes 63 hashes, which is enough up to 2^62 leaves.
             let most = if size > 1 << 62 { 64 } else { 63 };
             assert!(proof.len() <= most, "{} hashes", proof.len());
-            assert_eq!(
-                verify_consistency(old, &old_root, size, &head, &proof),
-                Ok(())
-            );
+            assert_eq!(verify_consistency(old, &old_root, size, &head, &proof), Ok(()));
         }
     }
 }
@@ -213,40 +182,15 @@ fn ranges_and_sizes_are_checked() {
     let any = leaf_hash(b"any");
     let range = ProofError::IndexOutOfRange { index: 5, size: 5 };
     assert_eq!(inclusion_proof(&leaves, 5, 5), Err(range));
-    assert_eq!(
-        verify_inclusion(&any, 0, 0, &[], &any),
-        Err(ProofError::IndexOutOfRange { index: 0, size: 0 })
-    );
+    assert_eq!(verify_inclusion(&any, 0, 0, &[], &any), Err(ProofError::IndexOutOfRange { index: 0, size: 0 }));
     // Of the leaves 4 and 5 that are the sibling of the first four, the second is missing.
-    let missing = LeafMissing {
-        level: 1,
-        index: 2,
-        leaves: 5,
-    };
-    assert_eq!(
-        inclusion_proof(&leaves, 0, 6),
-        Err(ProofError::Source(missing))
-    );
-    assert_eq!(
-        consistency_proof(&leaves, 4, 3),
-        Err(ProofError::SizesOutOfOrder { old: 4, new: 3 })
-    );
-    assert_eq!(
-        verify_consistency(4, &any, 3, &any, &[]),
-        Err(ProofError::SizesOutOfOrder { old: 4, new: 3 })
-    );
+    let missing = LeafMissing { level: 1, index: 2, leaves: 5 };
+    assert_eq!(inclusion_proof(&leaves, 0, 6), Err(ProofError::Source(missing)));
+    assert_eq!(consistency_proof(&leaves, 4, 3), Err(ProofError::SizesOutOfOrder { old: 4, new: 3 }));
+    assert_eq!(verify_consistency(4, &any, 3, &any, &[]), Err(ProofError::SizesOutOfOrder { old: 4, new: 3 }));
     // Every tree continues the empty one, but that has one root only.
-    assert_eq!(
-        verify_consistency(0, &any, 3, &any, &[]),
-        Err(ProofError::OldRootMismatch)
-    );
+    assert_eq!(verify_consistency(0, &any, 3, &any, &[]), Err(ProofError::OldRootMismatch));
     let large = MAX_SIZE + 1;
-    assert_eq!(
-        verify_inclusion(&any, 0, large, &[], &any),
-        Err(ProofError::SizeTooLarge(large))
-    );
-    assert_eq!(
-        verify_consistency(1, &any, large, &any, &[]),
-        Err(ProofError::SizeTooLarge(large))
-    );
+    assert_eq!(verify_inclusion(&any, 0, large, &[], &any), Err(ProofError::SizeTooLarge(large)));
+    assert_eq!(verify_consistency(1, &any, large, &any, &[]), Err(ProofError::SizeTooLarge(large)));
 }

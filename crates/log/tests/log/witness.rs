@@ -3,8 +3,8 @@
 use agentprov_log::tree::consistency_proof;
 use agentprov_log::witness::{MAX_PROOF_HASHES, answer};
 use agentprov_log::{
-    AddCheckpoint, Checkpoint, CheckpointError, Decision, Hash, Head, KnownLog, ProofError,
-    RequestError, SignedNote, VerifierKey, empty_root, leaf_hash,
+    AddCheckpoint, Checkpoint, CheckpointError, Decision, Hash, Head, KnownLog, ProofError, RequestError, SignedNote,
+    VerifierKey, empty_root, leaf_hash,
 };
 
 use crate::naive;
@@ -12,32 +12,19 @@ use crate::note::{ORIGIN, signer};
 
 fn head(size: usize) -> Head {
     let root = naive::mth(&naive::leaves(size));
-    Head {
-        size: size as u64,
-        root,
-    }
+    Head { size: size as u64, root }
 }
 
 fn request(old: u64, proof: Vec<Hash>, new: Head) -> AddCheckpoint {
     let point = Checkpoint::new(ORIGIN, new.size, new.root).expect("a checkpoint");
     let note = point.sign(&signer(ORIGIN, 1));
-    AddCheckpoint {
-        old_size: old,
-        proof,
-        checkpoint: SignedNote::parse(&note).expect("a note"),
-    }
+    AddCheckpoint { old_size: old, proof, checkpoint: SignedNote::parse(&note).expect("a note") }
 }
 
 /// Sends the printed request to a witness that last cosigned `last`.
 fn reply(last: Option<Head>, keys: &[VerifierKey], request: &AddCheckpoint) -> Decision {
-    let log = KnownLog {
-        origin: ORIGIN,
-        keys,
-        last,
-    };
-    answer(&request.to_string(), |origin| {
-        (origin == ORIGIN).then_some(log)
-    })
+    let log = KnownLog { origin: ORIGIN, keys, last };
+    answer(&request.to_string(), |origin| (origin == ORIGIN).then_some(log))
 }
 
 #[test]
@@ -74,10 +61,7 @@ fn the_status_table() {
     // 409: old is not the last size; the reply says which is.
     for (last, size) in [(Some(head(12)), 12), (None, 0), (Some(head(20)), 20)] {
         let conflict = reply(last, &keys, &good);
-        assert_eq!(
-            (conflict.status(), &conflict),
-            (409, &Decision::Conflict { size })
-        );
+        assert_eq!((conflict.status(), &conflict), (409, &Decision::Conflict { size }));
         let body = conflict.body();
         assert_eq!(body, Some(("text/x.tlog.size", format!("{size}\n"))));
     }
@@ -88,17 +72,11 @@ fn the_status_table() {
     assert_eq!(status(last, &request(11, wrong, head(20))), 422);
     assert_eq!(status(last, &request(11, vec![], head(20))), 422);
     assert_eq!(status(None, &request(0, proof, head(20))), 422);
-    let other = Head {
-        size: 20,
-        root: leaf_hash(b"fork"),
-    };
+    let other = Head { size: 20, root: leaf_hash(b"fork") };
     let fork = reply(Some(head(20)), &keys, &request(20, vec![], other));
     assert_eq!(fork, Decision::UnprocessableProof(ProofError::RootMismatch));
     assert_eq!(fork.status(), 422);
-    let full = Head {
-        size: 0,
-        root: leaf_hash(b""),
-    };
+    let full = Head { size: 0, root: leaf_hash(b"") };
     assert_eq!(status(None, &request(0, vec![], full)), 422);
     assert_ne!(full.root, empty_root());
 }
@@ -131,9 +109,6 @@ fn request_bodies_round_trip_and_are_strict() {
         assert_eq!(answer(&bad, |_| None).status(), 400);
     }
     let cut = &body[..body.len() - 1];
-    assert!(matches!(
-        AddCheckpoint::parse(cut),
-        Err(RequestError::Note(_))
-    ));
+    assert!(matches!(AddCheckpoint::parse(cut), Err(RequestError::Note(_))));
     assert_eq!(answer(cut, |_| None).status(), 400);
 }
