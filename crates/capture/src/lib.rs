@@ -8,9 +8,55 @@
 //! outlives its tracer and would then fail calls with ENOSYS. The front returns when the attempt is sealed.
 
 pub mod command;
+pub mod finished;
 pub mod observation;
 pub mod options;
 
+#[cfg(target_os = "linux")]
+mod cgroup;
+#[cfg(target_os = "linux")]
+mod clock;
+#[cfg(target_os = "linux")]
+mod front;
+#[cfg(target_os = "linux")]
+mod identity;
+#[cfg(target_os = "linux")]
+mod launch;
+#[cfg(target_os = "linux")]
+mod output;
+#[cfg(target_os = "linux")]
+mod output_line;
+#[cfg(target_os = "linux")]
+mod probe;
+#[cfg(target_os = "linux")]
+mod procfs;
+#[cfg(target_os = "linux")]
+mod ptrace;
+#[cfg(target_os = "linux")]
+mod session;
+#[cfg(target_os = "linux")]
+mod sys;
+#[cfg(target_os = "linux")]
+mod traced;
+#[cfg(target_os = "linux")]
+mod wire;
+#[cfg(target_os = "linux")]
+mod workspace;
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+
+#[cfg(target_os = "linux")]
+pub use clock::Clock;
 pub use command::{Command, KeepOutput, StdoutTo};
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{BackendProbe, boot_id, is_alive, probe, process_key, record};
+pub use finished::{CaptureError, Finished, Notice};
+#[cfg(target_os = "linux")]
+pub use front::record;
+#[cfg(target_os = "linux")]
+pub use identity::{boot_id, is_alive, process_key};
 pub use observation::{AttemptEnd, ContentSink, Observation, Recorder, RecorderFault, ScopeStart};
 pub use options::{Backend, Limits, Options, Orphans};
+#[cfg(target_os = "linux")]
+pub use probe::{BackendProbe, probe};

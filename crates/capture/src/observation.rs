@@ -96,7 +96,7 @@ pub trait ContentSink: Send + Sync {
 }
 
 /// Why a recorder could not go on.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[error("{message}")]
 pub struct RecorderFault {
     /// What failed, on what.

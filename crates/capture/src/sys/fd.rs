@@ -3,10 +3,11 @@
 #![allow(unsafe_code, reason = "raw system calls on descriptors")]
 
 use super::check;
+use agentprov_model::EventTime;
 use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// Which inode: device and number.
 pub(crate) type Inode = (u64, u64);
@@ -20,6 +21,8 @@ pub(crate) struct Stat {
     pub(crate) links: u64,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// Last change of content or attributes (ctime), by the realtime clock.
+    pub(crate) changed: EventTime,
 }
 
 impl Stat {
@@ -50,6 +53,7 @@ fn stat_from(raw: &libc::stat) -> Stat {
         links: u64::from(raw.st_nlink),
         uid: raw.st_uid,
         gid: raw.st_gid,
+        changed: EventTime::from_nanos(raw.st_ctime.saturating_mul(1_000_000_000).saturating_add(raw.st_ctime_nsec)),
     }
 }
 
@@ -236,12 +240,6 @@ pub(crate) fn raise_open_files() -> u64 {
     limit.rlim_cur = limit.rlim_max;
     // SAFETY: `limit` is a filled rlimit structure.
     if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } == 0 { limit.rlim_max } else { before }
-}
-
-/// Borrows a raw descriptor that the caller knows to be open for the borrow.
-pub(crate) fn borrow(fd: &OwnedFd) -> BorrowedFd<'_> {
-    // SAFETY: the borrow lives no longer than the owner.
-    unsafe { BorrowedFd::borrow_raw(fd.as_raw_fd()) }
 }
 
 /// True where a file has the extended attribute.

@@ -65,8 +65,8 @@ pub(crate) struct Launch {
     pub(crate) mask: signals::Mask,
     /// Filter to install, for the ptrace back-end.
     pub(crate) filter: Vec<libc::sock_filter>,
-    /// `cgroup.procs` to join; a refusal leaves the process where it is.
-    pub(crate) cgroup_procs: Option<RawFd>,
+    /// Directory of the cgroup to be born in; a refusal leaves the process where we are.
+    pub(crate) cgroup: Option<RawFd>,
 }
 
 /// Where a start failed: the first byte of the report, then the errno.
@@ -75,9 +75,6 @@ pub(crate) const STAGE_WORKDIR: u8 = 1;
 pub(crate) const STAGE_FILTER: u8 = 2;
 /// No candidate could be executed.
 pub(crate) const STAGE_EXEC: u8 = 3;
-/// The cgroup refused us; not an end.
-pub(crate) const STAGE_CGROUP: u8 = 4;
-
 fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
 }
@@ -90,10 +87,53 @@ pub(crate) fn spawn(launch: &Launch, go: RawFd, report: RawFd) -> io::Result<i32
     let mut script: Vec<*const libc::c_char> = vec![c"/bin/sh".as_ptr(), std::ptr::null()];
     script.extend(argv.iter().skip(1));
     // SAFETY: the child below calls only async-signal-safe functions on memory made before the fork.
-    match check(unsafe { libc::fork() })? {
+    match unsafe { fork_into(launch.cgroup) }? {
         0 => become_command(launch, go, report, &argv, &mut script, &env),
         pid => Ok(pid),
     }
+}
+
+/// fork(2), into a cgroup where one is given: joining later takes the kernel tens of milliseconds. A refusal is no
+/// error, the process is then where we are; so is an old kernel.
+///
+/// # Safety
+/// The child calls only async-signal-safe functions until its exec.
+unsafe fn fork_into(cgroup: Option<RawFd>) -> io::Result<i32> {
+    /// `struct clone_args`, clone(2), in the version that has `cgroup`.
+    #[repr(C, align(8))]
+    #[derive(Default)]
+    struct CloneArgs {
+        flags: u64,
+        pidfd: u64,
+        child_tid: u64,
+        parent_tid: u64,
+        exit_signal: u64,
+        stack: u64,
+        stack_size: u64,
+        tls: u64,
+        set_tid: u64,
+        set_tid_size: u64,
+        cgroup: u64,
+    }
+    /// linux/sched.h
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    if let Some(cgroup) = cgroup.and_then(|fd| u64::try_from(fd).ok()) {
+        let args = CloneArgs {
+            flags: CLONE_INTO_CGROUP,
+            exit_signal: libc::SIGCHLD.cast_unsigned().into(),
+            cgroup,
+            ..CloneArgs::default()
+        };
+        // SAFETY: without CLONE_VM this is a fork; the arguments live through the call.
+        let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const args, size_of::<CloneArgs>()) };
+        if let Ok(pid) = i32::try_from(pid)
+            && pid >= 0
+        {
+            return Ok(pid);
+        }
+    }
+    // SAFETY: the caller promises what fork needs.
+    check(unsafe { libc::fork() })
 }
 
 fn become_command(
@@ -116,11 +156,6 @@ fn become_command(
         let errno = error.raw_os_error().unwrap_or(0).to_ne_bytes();
         let _front_gone = fd::write_all(report, &[stage, errno[0], errno[1], errno[2], errno[3]]);
     };
-    if let Some(procs) = launch.cgroup_procs
-        && let Err(error) = fd::write_all(procs, b"0")
-    {
-        fail(STAGE_CGROUP, &error);
-    }
     // The program's own choice of streams; dup2 clears close-on-exec.
     for (from, to) in [(launch.stdout, 1), (launch.stderr, 2)] {
         if let Some(from) = from {

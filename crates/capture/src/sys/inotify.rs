@@ -5,7 +5,7 @@
 use super::check;
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// One inotify instance, read without blocking.
 pub(crate) struct Inotify {
@@ -27,10 +27,6 @@ impl Inotify {
         let fd = check(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })?;
         // SAFETY: the kernel just gave us this descriptor.
         Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
-    }
-
-    pub(crate) fn raw(&self) -> RawFd {
-        self.fd.as_raw_fd()
     }
 
     /// Watches the inode behind `path`; the same inode gives the same watch.

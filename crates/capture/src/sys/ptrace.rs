@@ -169,31 +169,3 @@ pub(crate) fn wait_child(pid: i32, block: bool) -> io::Result<Option<(i32, Chang
         }
     }
 }
-
-/// Pins the calling thread to one CPU, or with `None` lets it run anywhere in `allowed`.
-pub(crate) fn pin(cpu: Option<usize>, allowed: &Cpus) {
-    let mut set = allowed.0;
-    if let Some(cpu) = cpu {
-        // SAFETY: plain bit operations on our own set; CPU_SET ignores numbers out of range.
-        unsafe {
-            libc::CPU_ZERO(&mut set);
-            libc::CPU_SET(cpu, &mut set);
-        }
-    }
-    // SAFETY: `set` is a filled cpu_set_t of the size we name; pid 0 is the calling thread.
-    unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
-}
-
-/// The CPUs on which this thread may run.
-#[derive(Clone, Copy)]
-pub(crate) struct Cpus(libc::cpu_set_t);
-
-impl Cpus {
-    pub(crate) fn ours() -> Self {
-        // SAFETY: an all-zero cpu_set_t is valid.
-        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-        // SAFETY: `set` is writable and of the size we name.
-        unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
-        Self(set)
-    }
-}

@@ -23,9 +23,8 @@ pub(crate) fn install(program: &[libc::sock_filter]) -> io::Result<()> {
 
 fn set_filter(program: &libc::sock_fprog) -> io::Result<()> {
     // SAFETY: `program` describes a live array of instructions, which the kernel copies.
-    let result = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, std::ptr::from_ref(program))
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, std::ptr::from_ref(program)) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

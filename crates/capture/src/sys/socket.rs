@@ -4,7 +4,7 @@
 
 use super::check;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// A connected pair of sequenced-packet-like stream sockets, close-on-exec.
 pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -78,9 +78,4 @@ pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> io::Result<(usize, Op
         }
     };
     Ok((got, passed))
-}
-
-/// A descriptor's number.
-pub(crate) fn raw(fd: &OwnedFd) -> RawFd {
-    fd.as_raw_fd()
 }

@@ -1,0 +1,94 @@
+//! exec: the arguments of the new image, and of calls that failed.
+
+use super::process::Caller;
+use crate::sys::{fd, memory};
+use agentprov_model::process::ArgvCut;
+use agentprov_model::{ContentId, OsBytes};
+use sha2::{Digest, Sha256};
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+
+/// Bytes of an argument list that are kept whole.
+const ARGV_BYTES: usize = 64 * 1024;
+/// Arguments that are read from the memory of a caller whose exec failed.
+const FAILED_ARGV: usize = 1024;
+
+/// The argument list of the image that a process runs now (`/proc/<pid>/cmdline`).
+pub(crate) fn argv_of(pid: i32) -> (Vec<OsBytes>, Option<ArgvCut>) {
+    let raw = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let whole = raw.strip_suffix(b"\0").unwrap_or(&raw);
+    if raw.is_empty() {
+        return (Vec::new(), None);
+    }
+    if raw.len() <= ARGV_BYTES {
+        return (whole.split(|byte| *byte == 0).map(OsBytes::from).collect(), None);
+    }
+    let mut kept = Vec::new();
+    let mut bytes = 0;
+    for argument in whole.split(|byte| *byte == 0) {
+        bytes += argument.len() + 1;
+        if bytes > ARGV_BYTES {
+            break;
+        }
+        kept.push(OsBytes::from(argument));
+    }
+    let cut = ArgvCut {
+        arguments: whole.split(|byte| *byte == 0).count() as u64,
+        bytes: raw.len() as u64,
+        sha256: ContentId::from_bytes(Sha256::digest(&raw).into()),
+    };
+    (kept, Some(cut))
+}
+
+/// The argument list at an address of the caller, as far as it can be read.
+pub(crate) fn argv_at(tid: i32, mut address: u64, narrow: bool) -> Vec<OsBytes> {
+    let mut argv = Vec::new();
+    let mut bytes = 0;
+    while argv.len() < FAILED_ARGV && bytes < ARGV_BYTES {
+        let width = if narrow { 4 } else { 8 };
+        let mut word = [0u8; 8];
+        if memory::read_exact(tid, address, &mut word[..width]).is_err() {
+            break;
+        }
+        let pointer = u64::from_le_bytes(word);
+        if pointer == 0 {
+            break;
+        }
+        let Ok(text) = memory::read_string(tid, pointer) else { break };
+        bytes += text.len() + 1;
+        argv.push(OsBytes::from(text));
+        address += width as u64;
+    }
+    argv
+}
+
+/// True where the image that a process runs asked for privilege and did not get it.
+pub(crate) fn lost_privilege(caller: &Caller) -> bool {
+    let Ok(exe) = CString::new(format!("/proc/{}/exe", caller.tgid)) else { return false };
+    let Ok(stat) = fd::stat(&exe, true) else { return false };
+    let setuid = stat.mode & libc::S_ISUID != 0;
+    let setgid = stat.mode & (libc::S_ISGID | libc::S_IXGRP) == libc::S_ISGID | libc::S_IXGRP;
+    let capable = fd::has_xattr(&exe, c"security.capability");
+    if !setuid && !setgid && !capable {
+        return false;
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", caller.tgid)).unwrap_or_default();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+    // Real, effective, saved, file system.
+    let effective = |name: &str| field(name).and_then(|ids| ids.split_whitespace().nth(1)?.parse::<u32>().ok());
+    let no_capability = field("CapEff:").is_some_and(|caps| caps.trim().bytes().all(|byte| byte == b'0'));
+    setuid && effective("Uid:") != Some(stat.uid)
+        || setgid && effective("Gid:") != Some(stat.gid)
+        || capable && !setuid && no_capability
+}
+
+/// Inodes that the descriptors of a process lead to.
+pub(crate) fn open_inodes(pid: i32) -> Vec<fd::Inode> {
+    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| CString::new(entry.path().as_os_str().as_bytes()).ok())
+        .filter_map(|link| fd::stat(&link, true).ok())
+        .map(|stat| stat.inode)
+        .collect()
+}

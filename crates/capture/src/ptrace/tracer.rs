@@ -1,0 +1,200 @@
+//! The tracer: its state, its loop, its end.
+
+use super::process::{Process, Thread, Tree};
+use super::syscalls::Lookup;
+use crate::finished::Notice;
+use crate::output_line::OutputLine;
+use crate::sys::ptrace::{self, Change};
+use crate::sys::signals;
+use crate::wire::{self, Message};
+use crate::workspace::job::Job;
+use crate::workspace::policy::Layout;
+use crate::workspace::watch::Watches;
+use crate::workspace::worker::Bell;
+use agentprov_model::{BootId, EventTime, Outcome, ProcessExited, ProcessKey, What};
+use crossbeam_channel::Sender;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a bounded wait looks at its deadline.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Jobs that may wait for the worker; each may hold a descriptor.
+pub(crate) const JOBS: usize = 512;
+/// At this length the worker is woken.
+const WAKE_AT: usize = JOBS / 4;
+
+/// Work for the thread that reads files, and what both threads share.
+pub(crate) struct Desk {
+    pub(crate) jobs: Sender<Job>,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) watches: Arc<Watches>,
+    pub(crate) layout: Layout,
+    pub(crate) sent: u64,
+    /// Hashes of the paths whose first state was taken.
+    seen: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Desk {
+    pub(crate) fn new(jobs: Sender<Job>, bell: Arc<Bell>, watches: Arc<Watches>, layout: Layout) -> Self {
+        Self { jobs, bell, watches, layout, sent: 0, seen: HashSet::new(), hasher: RandomState::new() }
+    }
+
+    pub(crate) fn send(&mut self, job: Job) {
+        let awaited = matches!(job, Job::Barrier { .. } | Job::Hash { .. });
+        if self.jobs.len() >= WAKE_AT {
+            self.bell.ring();
+        }
+        if self.jobs.send(job).is_ok() {
+            self.sent += 1;
+        }
+        if awaited {
+            self.bell.ring();
+        }
+    }
+
+    /// Waits until the worker has done everything so far, releases included.
+    pub(crate) fn barrier(&mut self) {
+        let (reply, done) = crossbeam_channel::bounded(1);
+        self.send(Job::Barrier { reply });
+        let _worker_gone = done.recv();
+    }
+
+    pub(crate) fn saw(&self, path: &[u8]) -> bool {
+        self.seen.contains(&self.hasher.hash_one(path))
+    }
+
+    pub(crate) fn see(&mut self, path: &[u8]) {
+        self.seen.insert(self.hasher.hash_one(path));
+    }
+}
+
+/// Traces one tree.
+pub(crate) struct Tracer {
+    pub(crate) tree: Tree,
+    pub(crate) out: OutputLine,
+    pub(crate) desk: Desk,
+    pub(crate) lookup: Lookup,
+    pub(crate) boot: BootId,
+    pub(crate) root_pid: i32,
+    pub(crate) reads: bool,
+    /// Programs may lose privilege because we trace them.
+    pub(crate) unprivileged: bool,
+    /// Socket to the front.
+    pub(crate) front: RawFd,
+    /// Our own pid and mount namespace, to notice others.
+    pub(crate) namespaces: [Option<Vec<u8>>; 2],
+    pub(crate) root_end: Option<(Outcome, EventTime)>,
+    pub(crate) processes_seen: u64,
+    pub(crate) stops: u64,
+    pub(crate) waiter: super::wait::Waiter,
+}
+
+/// What the recording saw, once it is over.
+pub(crate) struct Seen {
+    pub(crate) root_end: Option<(Outcome, EventTime)>,
+    pub(crate) processes: u64,
+    pub(crate) outlived: Vec<agentprov_model::ProcessId>,
+    pub(crate) stops: u64,
+    /// Tracees remain that must be served.
+    pub(crate) staying: bool,
+    pub(crate) alive: Vec<i32>,
+}
+
+impl Tracer {
+    /// Enters the root, which is seized and waits for its start.
+    pub(crate) fn adopt_root(&mut self, key: &ProcessKey) {
+        let id = key.id();
+        self.tree.ids.insert(id);
+        self.tree
+            .processes
+            .insert(self.root_pid, Process { id, generation: 0, other_root: false, reported: 0, writes: Vec::new() });
+        self.tree.threads.insert(self.root_pid, Thread { tgid: self.root_pid, pending: None });
+        self.processes_seen = 1;
+    }
+
+    /// Serves stops until the root is gone, and then until the others are or the grace time is over.
+    pub(crate) fn run(&mut self, grace: Duration) -> Seen {
+        let mut deadline: Option<Instant> = None;
+        let mut staying = true;
+        loop {
+            match self.waiter.wait() {
+                Ok(Some((tid, change))) => {
+                    self.stops += 1;
+                    self.guarded(tid, change);
+                }
+                Ok(None) => {}
+                Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
+                Err(_) => {
+                    // ECHILD: nobody is left.
+                    staying = false;
+                    break;
+                }
+            }
+            if self.root_end.is_some() {
+                if self.tree.threads.is_empty() && self.tree.parked.is_empty() {
+                    // Zombies of the tree are not ours to wait for; the next wait says ECHILD.
+                    staying = ptrace::wait(false).is_ok();
+                    break;
+                }
+                let until = *deadline.get_or_insert_with(|| {
+                    signals::alarm_every(TICK);
+                    Instant::now() + grace
+                });
+                if Instant::now() >= until {
+                    break;
+                }
+            }
+        }
+        signals::alarm_every(Duration::ZERO);
+        let mut alive: Vec<i32> = self.tree.processes.keys().copied().collect();
+        alive.sort_unstable();
+        let outlived = alive.iter().filter_map(|pid| self.tree.processes.get(pid)).map(|process| process.id).collect();
+        Seen {
+            root_end: self.root_end.clone(),
+            processes: self.processes_seen,
+            outlived,
+            stops: self.stops,
+            staying,
+            alive,
+        }
+    }
+
+    /// A fault of ours must not strand a stopped tracee.
+    fn guarded(&mut self, tid: i32, change: Change) {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.on_change(tid, change)));
+        if result.is_err() {
+            self.out.gap(
+                None,
+                agentprov_model::Gap {
+                    kind: agentprov_model::GapKind::RecorderFault,
+                    classes: agentprov_model::ClaimClass::ALL.to_vec(),
+                    detail: "the tracer failed at one event and went on".to_owned(),
+                    way_out: None,
+                    count: 1,
+                },
+            );
+            super::serve::pass_on(tid, change);
+        }
+    }
+
+    pub(crate) fn notice(&self, text: String, way_out: &str) {
+        let notice = Notice { text, way_out: Some(way_out.to_owned()) };
+        wire::send(self.front, &Message::Notice(notice), None);
+    }
+
+    pub(crate) fn on_process_gone(&mut self, pid: i32, outcome: Outcome) {
+        let Some(process) = self.tree.processes.remove(&pid) else { return };
+        self.tree.ids.remove(&process.id);
+        let at = self.out.now();
+        let root = pid == self.root_pid && self.root_end.is_none();
+        if root {
+            self.root_end = Some((outcome.clone(), at));
+        }
+        self.out.say(at, Some(process.id), What::ProcessExited(ProcessExited { outcome: Some(outcome), root }));
+    }
+}
