@@ -1,1 +1,16 @@
-//! To come.
+//! Intake: the one way into the store.
+//!
+//! An observation is redacted, given its context and id, judged, and appended. Recording sessions join the
+//! capture back-ends to that path.
+
+pub mod contents;
+pub mod intake;
+pub mod judge;
+pub mod recording;
+pub mod recovery;
+pub mod redact;
+
+pub use intake::Intake;
+pub use judge::{Judge, Unjudged};
+pub use recording::{RecordError, RecordRequest, Recorded, record};
+pub use redact::Redactor;

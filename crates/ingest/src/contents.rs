@@ -1,0 +1,73 @@
+//! Where captured contents go: the blob folder, within budgets.
+
+use crate::redact::Redactor;
+use agentprov_capture::ContentSink;
+use agentprov_model::{Content, ContentId, GitBlobId, HashOnly, Kept, OutputStream};
+use agentprov_store::Blobs;
+use sha2::{Digest, Sha256};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Byte budgets for contents, measured on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    /// What one recording may add.
+    pub run_bytes: u64,
+    /// What all blobs of the store may take together.
+    pub store_bytes: u64,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self { run_bytes: 1 << 30, store_bytes: 16 << 30 }
+    }
+}
+
+/// Stores contents of one recording.
+pub struct BudgetedContents {
+    blobs: Blobs,
+    budgets: Budgets,
+    /// Bytes that the store held when the recording began.
+    held_before: u64,
+    added: AtomicU64,
+    redactor: Redactor,
+}
+
+impl BudgetedContents {
+    /// A sink for one recording; `held_before` is what the store's blobs take already.
+    pub fn new(blobs: Blobs, budgets: Budgets, held_before: u64) -> Self {
+        Self { blobs, budgets, held_before, added: AtomicU64::new(0), redactor: Redactor::new() }
+    }
+
+    fn over_budget(&self) -> Option<HashOnly> {
+        let added = self.added.load(Ordering::Relaxed);
+        if added >= self.budgets.run_bytes {
+            return Some(HashOnly::RunBudget);
+        }
+        (self.held_before + added >= self.budgets.store_bytes).then_some(HashOnly::StoreBudget)
+    }
+}
+
+impl ContentSink for BudgetedContents {
+    fn keep(&self, bytes: &[u8], sha256: ContentId, _git: Option<GitBlobId>) -> Kept {
+        if self.blobs.path(&sha256).exists() {
+            return Kept::Stored;
+        }
+        if let Some(reason) = self.over_budget() {
+            return Kept::HashOnly(reason);
+        }
+        match self.blobs.put(&sha256, bytes) {
+            Ok(on_disk) => {
+                self.added.fetch_add(on_disk, Ordering::Relaxed);
+                Kept::Stored
+            }
+            Err(_) => Kept::HashOnly(HashOnly::StoreFailed),
+        }
+    }
+
+    fn keep_output(&self, _stream: OutputStream, bytes: Vec<u8>) -> Content {
+        let redacted = self.redactor.text(&bytes).text;
+        let sha256 = ContentId::from_bytes(Sha256::digest(&redacted).into());
+        let kept = self.keep(&redacted, sha256, None);
+        Content { sha256, git: None, size: redacted.len() as u64, kept }
+    }
+}

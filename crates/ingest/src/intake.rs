@@ -1,0 +1,57 @@
+//! From an observation to a fact that is ready for append.
+
+use crate::judge::Judge;
+use crate::redact::Redactor;
+use agentprov_capture::Observation;
+use agentprov_model::{AttemptId, AttemptNo, Basis, EventId, EventTime, Fact, Vantage};
+use agentprov_store::Prepared;
+
+/// Intake of one attempt. Ids derive from the attempt and the ordinal of the observation in it.
+pub struct Intake {
+    attempt: AttemptNo,
+    attempt_id: AttemptId,
+    ordinal: u64,
+    redactor: Redactor,
+    judge: Box<dyn Judge>,
+}
+
+impl Intake {
+    /// An intake for the attempt.
+    pub fn new(attempt: AttemptNo, attempt_id: AttemptId, redactor: Redactor, judge: Box<dyn Judge>) -> Self {
+        Self { attempt, attempt_id, ordinal: 0, redactor, judge }
+    }
+
+    /// The attempt.
+    pub fn attempt(&self) -> AttemptNo {
+        self.attempt
+    }
+
+    /// Takes one observation; `out` gets the fact and what the judge derived from it.
+    pub fn take(&mut self, observation: Observation, recorded: EventTime, out: &mut Vec<Prepared>) {
+        let fact = self.fact(observation, recorded);
+        let mut derived = Vec::new();
+        self.judge.judge(&fact, &mut |what| derived.push(what));
+        out.push(Prepared::new(&fact));
+        for what in derived {
+            let observation = Observation {
+                at: fact.at,
+                vantage: Vantage::Engine,
+                basis: Basis::Derived,
+                process: fact.process,
+                tid: fact.tid,
+                what,
+            };
+            let fact = self.fact(observation, recorded);
+            out.push(Prepared::new(&fact));
+        }
+    }
+
+    fn fact(&mut self, observation: Observation, recorded: EventTime) -> Fact {
+        let Observation { at, vantage, basis, process, tid, mut what } = observation;
+        let redacted = self.redactor.redact(&mut what);
+        let identity: [&[u8]; 2] = [self.attempt_id.as_str().as_bytes(), &self.ordinal.to_be_bytes()];
+        let id = EventId::derive(at, &identity);
+        self.ordinal += 1;
+        Fact { id, at, recorded, attempt: self.attempt, vantage, basis, process, tid, redacted, what }
+    }
+}

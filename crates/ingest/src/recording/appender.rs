@@ -1,0 +1,119 @@
+//! A thread that commits prepared facts in small transactions.
+
+use agentprov_model::{AttemptNo, RunId};
+use agentprov_store::{Durability, Prepared, RunNo, StoreError, Writer};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Facts that may wait: bounds memory, and slows the recorder down when the disk is slower than it.
+const QUEUE: usize = 16_384;
+/// Facts in one transaction: about 20 ms of writing.
+const BATCH: usize = 4_096;
+/// How long a fact may wait before it is committed.
+const MAX_WAIT: Duration = Duration::from_millis(50);
+/// Disk space held back, so that a run can say why it was cut when the disk is full.
+const RESERVE_BYTES: usize = 512 * 1024;
+
+/// What could not be written.
+#[derive(Clone, Debug)]
+pub(super) struct Lost {
+    pub(super) count: u64,
+    pub(super) why: String,
+    pub(super) hint: Option<String>,
+}
+
+/// Appends facts of one run in the background.
+pub(super) struct Appender {
+    queue: Sender<Prepared>,
+    thread: JoinHandle<Committer>,
+}
+
+struct Committer {
+    writer: Writer,
+    run: RunNo,
+    lost: Option<Lost>,
+    reserve: PathBuf,
+}
+
+impl Appender {
+    pub(super) fn start(writer: Writer, run: RunNo, data_dir: &Path) -> Result<Self, StoreError> {
+        let reserve = data_dir.join(format!("reserve-{}", std::process::id()));
+        // A disk too full for the reserve is found out by the first commit.
+        let _ = std::fs::write(&reserve, vec![0x5a; RESERVE_BYTES]);
+        let (queue, facts) = crossbeam_channel::bounded(QUEUE);
+        let mut committer = Committer { writer, run, lost: None, reserve };
+        let thread = std::thread::Builder::new()
+            .name("append".into())
+            .spawn(move || {
+                committer.work(&facts);
+                committer
+            })
+            .map_err(|source| StoreError::Io { action: "start the append thread of", path: data_dir.into(), source })?;
+        Ok(Self { queue, thread })
+    }
+
+    /// Hands a fact on; waits while the queue is full.
+    pub(super) fn append(&self, fact: Prepared) {
+        // The other end goes away only with the thread; `finish` then reports what happened to it.
+        let _ = self.queue.send(fact);
+    }
+
+    /// Commits everything handed over and the closing facts, seals the attempt, and waits for the disk.
+    pub(super) fn finish(
+        self,
+        run_id: &RunId,
+        closing: impl FnOnce(Option<&Lost>) -> (Vec<Prepared>, AttemptNo),
+    ) -> Result<(), StoreError> {
+        drop(self.queue);
+        let Ok(mut committer) = self.thread.join() else {
+            return Err(StoreError::Damaged("the append thread failed".into()));
+        };
+        let _ = std::fs::remove_file(&committer.reserve);
+        let (facts, attempt) = closing(committer.lost.as_ref());
+        let run = committer.run;
+        committer.writer.transaction(Durability::Power, |batch| {
+            for fact in &facts {
+                batch.append(run, fact)?;
+            }
+            batch.seal(run, run_id, attempt)
+        })
+    }
+}
+
+impl Committer {
+    fn work(&mut self, facts: &Receiver<Prepared>) {
+        let mut pending = Vec::with_capacity(BATCH);
+        while let Ok(first) = facts.recv() {
+            pending.push(first);
+            let deadline = Instant::now() + MAX_WAIT;
+            while pending.len() < BATCH {
+                match facts.recv_deadline(deadline) {
+                    Ok(fact) => pending.push(fact),
+                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                }
+            }
+            self.commit(&pending);
+            pending.clear();
+        }
+    }
+
+    /// After a failed commit what comes later is counted, not written: the log must have no silent hole.
+    fn commit(&mut self, facts: &[Prepared]) {
+        if let Some(lost) = &mut self.lost {
+            lost.count += facts.len() as u64;
+            return;
+        }
+        let run = self.run;
+        let result = self.writer.transaction(Durability::Process, |batch| {
+            for fact in facts {
+                batch.append(run, fact)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = result {
+            self.lost = Some(Lost { count: facts.len() as u64, why: error.to_string(), hint: error.hint() });
+        }
+    }
+}

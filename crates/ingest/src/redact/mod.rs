@@ -1,0 +1,134 @@
+//! Taking secrets out before anything is stored, with a receipt for each.
+
+mod rules;
+
+use agentprov_model::{OsBytes, Outcome, ProcessExec, Redaction, SocketAddress, What};
+use regex::bytes::{Captures, Regex, RegexSet};
+use rules::{RULES, SECRET_FLAGS};
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+/// Recognises the shapes of known secrets. Cheap to clone; the patterns are compiled once.
+#[derive(Clone, Copy, Debug)]
+pub struct Redactor {
+    patterns: &'static Patterns,
+}
+
+#[derive(Debug)]
+struct Patterns {
+    /// Says in one pass which rules match; nearly every text matches none.
+    any: RegexSet,
+    each: Vec<Regex>,
+}
+
+/// A text after redaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Redacted<'t> {
+    /// The text with secrets replaced by `[redacted:<rule>]`.
+    pub text: Cow<'t, [u8]>,
+    /// Which rules matched, and how often.
+    pub receipts: Vec<(&'static str, u32)>,
+}
+
+impl Default for Redactor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Redactor {
+    /// The redactor with all rules.
+    pub fn new() -> Self {
+        static PATTERNS: OnceLock<Patterns> = OnceLock::new();
+        let patterns = PATTERNS.get_or_init(|| {
+            let sources = || RULES.iter().map(|rule| rule.pattern);
+            Patterns {
+                any: RegexSet::new(sources()).expect("the rules compile, a test sees to it"),
+                each: sources().map(|source| Regex::new(source).expect("the rules compile")).collect(),
+            }
+        });
+        Self { patterns }
+    }
+
+    /// Takes the secrets out of a text.
+    pub fn text<'t>(&self, text: &'t [u8]) -> Redacted<'t> {
+        let mut result = Redacted { text: Cow::Borrowed(text), receipts: Vec::new() };
+        for index in self.patterns.any.matches(text) {
+            let rule = RULES[index].id;
+            let mut count = 0;
+            let replaced = self.patterns.each[index].replace_all(&result.text, |captures: &Captures<'_>| {
+                count += 1;
+                replacement(captures, rule)
+            });
+            if let Cow::Owned(bytes) = replaced {
+                result.text = Cow::Owned(bytes);
+                result.receipts.push((rule, count));
+            }
+        }
+        result
+    }
+
+    /// Takes the secrets out of everything in a fact that may carry them.
+    pub fn redact(&self, what: &mut What) -> Vec<Redaction> {
+        let mut receipts = Vec::new();
+        match what {
+            What::AttemptStarted(started) => self.argv(&mut started.argv, &mut receipts),
+            What::ProcessExec(ProcessExec { argv, .. }) => self.argv(argv, &mut receipts),
+            What::Network(call) => {
+                if let SocketAddress::Unix { path, .. } = &mut call.address {
+                    self.place(path, "address", &mut receipts);
+                }
+            }
+            What::Privilege(call) => {
+                for (name, value) in &mut call.args {
+                    self.place(value, name, &mut receipts);
+                }
+            }
+            What::ProcessExited(exited) => {
+                if let Some(Outcome::NotStarted { reason, .. }) = &mut exited.outcome {
+                    self.place(reason, "reason", &mut receipts);
+                }
+            }
+            _ => {}
+        }
+        receipts
+    }
+
+    /// Arguments: each by its own shape, and the value that follows a flag such as `--password`.
+    pub fn argv(&self, argv: &mut [OsBytes], receipts: &mut Vec<Redaction>) {
+        let mut after_flag = false;
+        for (index, argument) in argv.iter_mut().enumerate() {
+            let place = || format!("argv[{index}]");
+            let is_value = std::mem::take(&mut after_flag);
+            if is_value && !argument.is_empty() && !argument.as_bytes().starts_with(b"-") {
+                *argument = OsBytes::from("[redacted:secret_flag]");
+                receipts.push(Redaction { rule: "secret_flag".to_owned(), place: place(), count: 1 });
+                continue;
+            }
+            after_flag = argument.as_str().is_some_and(|text| SECRET_FLAGS.contains(&text));
+            self.place(argument, &place(), receipts);
+        }
+    }
+
+    fn place(&self, bytes: &mut OsBytes, place: &str, receipts: &mut Vec<Redaction>) {
+        let redacted = self.text(bytes.as_bytes());
+        let Cow::Owned(text) = redacted.text else { return };
+        receipts.extend(redacted.receipts.into_iter().map(|(rule, count)| Redaction {
+            rule: rule.to_owned(),
+            place: place.to_owned(),
+            count,
+        }));
+        *bytes = OsBytes::new(text);
+    }
+}
+
+/// Group `keep` of a pattern is what stands before the secret and stays readable.
+fn replacement(captures: &Captures<'_>, rule: &str) -> Vec<u8> {
+    let mut out = captures.name("keep").map(|kept| kept.as_bytes().to_vec()).unwrap_or_default();
+    out.extend_from_slice(format!("[redacted:{rule}]").as_bytes());
+    out.extend_from_slice(captures.name("after").map(|after| after.as_bytes()).unwrap_or_default());
+    out
+}
+
+#[cfg(test)]
+mod tests;
