@@ -4,12 +4,32 @@
 //! bytes. Counts come from the tallies kept at append, never from a walk over the run.
 
 pub mod attempts;
+pub mod blame;
+pub mod coverage;
+pub mod diff;
 pub mod error;
+pub mod evidence_manifest;
+pub mod explain;
+pub mod export;
+pub mod materialize;
+pub mod objects;
+pub mod observe;
 pub mod processes;
+pub mod record_manifest;
+pub mod refs;
 pub mod result_set;
+pub mod run_log;
+pub mod runs;
+pub mod scope_context;
 pub mod selection;
+pub mod show;
+pub mod timeline;
+pub mod trace;
+pub mod verify;
+pub mod versions;
 
 pub use attempts::{Attempt, AttemptState};
 pub use error::GraphError;
 pub use processes::{Process, ProcessTable};
 pub use selection::{Selected, select_run};
+pub use timeline::{Timeline, TimelineQuery, TimelineView, timeline};

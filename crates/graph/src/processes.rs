@@ -122,8 +122,7 @@ impl ProcessTable {
         };
         match fact.what {
             What::ProcessExec(exec) => {
-                let list =
-                    if exec.result.succeeded() { &mut process.execs } else { &mut process.failed_execs };
+                let list = if exec.result.succeeded() { &mut process.execs } else { &mut process.failed_execs };
                 list.push(Exec { at: fact.at, seq, event: fact.id, exec });
             }
             What::ProcessExited(exited) => {

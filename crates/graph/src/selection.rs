@@ -70,7 +70,9 @@ fn removed(reader: &Reader, run: &RunRow) -> Result<GraphError, GraphError> {
     });
     let (at, by, reason) = match tombstone {
         Some((at, removal)) => (at.to_rfc3339(), removal.by, removal.reason),
-        None => ("at an unknown time".to_owned(), "somebody unknown".to_owned(), "no tombstone in the ledger".to_owned()),
+        None => {
+            ("at an unknown time".to_owned(), "somebody unknown".to_owned(), "no tombstone in the ledger".to_owned())
+        }
     };
     Ok(GraphError::Removed { run: run.id.to_string(), at, by, reason })
 }

@@ -1,0 +1,218 @@
+//! Who a line is owned by, with the evidence.
+
+use crate::attempts::Attempt;
+use crate::blame::lineage::{Earlier, Line, Origin};
+use crate::processes::ProcessTable;
+use crate::timeline::command_line;
+use crate::versions::{Version, cause_name};
+use agentprov_model::{AttemptNo, Basis, EventTime, OsBytes, ProcessId};
+use serde::Serialize;
+
+/// A process that wrote, or may have written, a line.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Owner {
+    /// Process.
+    pub process_id: String,
+    /// Its pid on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Arguments of the program that it ran at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argv: Option<Vec<OsBytes>>,
+    /// The same as a shell line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Which of its programs that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exec_generation: Option<u32>,
+    /// The fact that says that it ran that program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exec_event_id: Option<String>,
+    /// When the version was made.
+    pub at: String,
+    /// Ordinal of the attempt.
+    pub attempt: AttemptNo,
+    /// Attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt_id: Option<String>,
+    /// Session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// Tool call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+    /// The fact that the owner stands on: the version, or the open for writing.
+    pub event_id: String,
+    /// Its leaf number.
+    pub seq: u64,
+    /// Name under which the line was written.
+    pub path: OsBytes,
+}
+
+/// What is known of who wrote a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineStatus {
+    /// One process wrote it.
+    Owned,
+    /// One of several processes wrote it.
+    Ambiguous,
+    /// It stood there before the run.
+    BeforeRun,
+    /// Not known.
+    Unknown,
+}
+
+/// A statement about who wrote a line.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Statement {
+    /// What is known.
+    pub status: LineStatus,
+    /// The owner; absent unless there is exactly one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// Everyone who may have written it, where that is more than one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Owner>,
+    /// How the statement was found.
+    pub method: &'static str,
+    /// On what ground the fact beneath stands; the statement itself is derived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// From 0 to 1; absent where no owner is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// What ended the writing of the version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static str>,
+    /// Why it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A statement about a line that was overwritten.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct EarlierStatement {
+    /// Who wrote it.
+    #[serde(flatten)]
+    pub statement: Statement,
+    /// `line`: it stood in exactly this place. `block`: it was one of several lines that were replaced by others.
+    pub replaced: &'static str,
+}
+
+/// Turns origins into statements.
+pub(super) struct Witness<'a> {
+    pub(super) versions: &'a [Version],
+    pub(super) processes: &'a ProcessTable,
+    pub(super) attempts: &'a [Attempt],
+}
+
+impl Witness<'_> {
+    pub(super) fn line(&self, line: &Line) -> (Statement, Vec<EarlierStatement>) {
+        let earlier = line.earlier.iter().map(|earlier| self.earlier(earlier)).collect();
+        (self.statement(&line.origin), earlier)
+    }
+
+    fn earlier(&self, earlier: &Earlier) -> EarlierStatement {
+        let replaced = if earlier.same_line { "line" } else { "block" };
+        EarlierStatement { statement: self.statement(&earlier.origin), replaced }
+    }
+
+    fn statement(&self, origin: &Origin) -> Statement {
+        match origin {
+            Origin::BeforeRun => Statement { method: "pre_image", ..bare(LineStatus::BeforeRun) },
+            Origin::Unknown(why) => Statement { reason: Some(why.to_string()), ..bare(LineStatus::Unknown) },
+            Origin::Written(place) => {
+                let version = &self.versions[*place];
+                let owners = version.writers.iter().map(|writer| self.of_version(version, *writer)).collect();
+                let cause = Some(cause_name(&version.cause));
+                // The content is exact; that nobody else wrote it rests on the fact.
+                let statement =
+                    Statement { method: "version_diff", basis: Some(version.basis), cause, ..bare(LineStatus::Owned) };
+                named(statement, owners, 1.0)
+            }
+            Origin::Opened(place, openers) => {
+                let version = &self.versions[*place];
+                let owners = openers
+                    .iter()
+                    .map(|opener| {
+                        let path = version.source().unwrap_or(&version.path).clone();
+                        self.owner(
+                            opener.process,
+                            opener.at,
+                            opener.attempt,
+                            path,
+                            opener.event.to_string(),
+                            opener.seq,
+                        )
+                    })
+                    .collect();
+                let cause = Some(cause_name(&version.cause));
+                let statement = Statement {
+                    method: "opened_for_writing",
+                    basis: Some(version.basis),
+                    cause,
+                    ..bare(LineStatus::Owned)
+                };
+                // A child may have written through an inherited descriptor.
+                named(statement, owners, 0.9)
+            }
+        }
+    }
+
+    fn of_version(&self, version: &Version, writer: ProcessId) -> Owner {
+        self.owner(writer, version.at, version.attempt, version.path.clone(), version.event.to_string(), version.seq)
+    }
+
+    fn owner(
+        &self,
+        process: ProcessId,
+        at: EventTime,
+        no: AttemptNo,
+        path: OsBytes,
+        event_id: String,
+        seq: u64,
+    ) -> Owner {
+        let known = self.processes.find(&process);
+        let exec = known.and_then(|known| known.execs.iter().rev().find(|exec| exec.at <= at));
+        let argv = exec.map(|exec| exec.exec.argv.clone());
+        let started = self.attempts.iter().find(|attempt| attempt.no == no).map(|attempt| &attempt.started);
+        Owner {
+            process_id: process.to_string(),
+            pid: known.map(|known| known.started.pid),
+            command: argv.as_deref().map(command_line),
+            argv,
+            exec_generation: exec.map(|exec| exec.exec.generation),
+            exec_event_id: exec.map(|exec| exec.event.to_string()),
+            at: at.to_rfc3339(),
+            attempt: no,
+            attempt_id: started.map(|started| started.attempt_id.to_string()),
+            session_id: started.map(|started| started.session_id.to_string()),
+            tool_call_id: started.map(|started| started.tool_call_id.to_string()),
+            event_id,
+            seq,
+            path,
+        }
+    }
+}
+
+fn bare(status: LineStatus) -> Statement {
+    Statement {
+        status,
+        owner: None,
+        candidates: Vec::new(),
+        method: "none",
+        basis: None,
+        confidence: None,
+        cause: None,
+        reason: None,
+    }
+}
+
+fn named(statement: Statement, mut owners: Vec<Owner>, confidence: f64) -> Statement {
+    if owners.len() == 1 {
+        return Statement { owner: owners.pop(), confidence: Some(confidence), ..statement };
+    }
+    let reason = Some("several processes had it open for writing".to_owned());
+    Statement { status: LineStatus::Ambiguous, candidates: owners, reason, ..statement }
+}

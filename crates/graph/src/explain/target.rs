@@ -1,0 +1,151 @@
+//! What is to be explained, and in which run it is.
+
+use crate::attempts::attempts;
+use crate::error::GraphError;
+use crate::observe::find_event;
+use crate::scope_context::Scopes;
+use crate::selection::nearest;
+use crate::timeline::known_process;
+use crate::versions::{FilePath, Version, resolve_file};
+use agentprov_model::index::{IndexKey, KeyKind};
+use agentprov_model::{AttemptNo, ContentId, EventId, Fact, OsBytes, ProcessId};
+use agentprov_store::{Reader, RunRow, Seq};
+
+/// What the user named.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// A file that the run changed.
+    File(OsBytes),
+    /// A content by its SHA-256, or a file by its path.
+    Artifact(String),
+    /// An attempt.
+    Attempt(String),
+    /// A tool call.
+    ToolCall(String),
+    /// A process.
+    Process(String),
+    /// A fact.
+    Event(String),
+    /// A policy decision.
+    Risk(String),
+}
+
+impl Target {
+    /// The contract's word for the kind, and the name that was given.
+    pub fn parts(&self) -> (&'static str, String) {
+        match self {
+            Self::File(path) => ("file", path.lossy().into_owned()),
+            Self::Artifact(id) => ("artifact", id.clone()),
+            Self::Attempt(id) => ("attempt", id.clone()),
+            Self::ToolCall(id) => ("tool_call", id.clone()),
+            Self::Process(id) => ("process", id.clone()),
+            Self::Event(id) => ("event", id.clone()),
+            Self::Risk(id) => ("risk", id.clone()),
+        }
+    }
+
+    /// The run that the target is in: the only one that knows it.
+    ///
+    /// # Errors
+    /// [`GraphError::NotFound`], or [`GraphError::Argument`] where several runs know it.
+    pub fn find_run(&self, reader: &Reader) -> Result<RunRow, GraphError> {
+        let mut found = Vec::new();
+        let mut nearest_miss = None;
+        for run in reader.runs()?.into_iter().filter(|run| run.removed.is_none()) {
+            match Found::look_up(reader, &run, self) {
+                Ok(_) => found.push(run),
+                Err(GraphError::NotFound { suggestion, .. }) => nearest_miss = nearest_miss.or(suggestion),
+                Err(other) => return Err(other),
+            }
+        }
+        let (kind, name) = self.parts();
+        match found.len() {
+            0 => Err(GraphError::NotFound { kind: spoken(kind), name, suggestion: nearest_miss }),
+            1 => Ok(found.remove(0)),
+            _ => {
+                let runs: Vec<&str> = found.iter().map(|run| run.id.as_str()).collect();
+                Err(GraphError::Argument(format!(
+                    "the runs {} all know {kind} '{name}'; name one with --run",
+                    runs.join(", ")
+                )))
+            }
+        }
+    }
+}
+
+fn spoken(kind: &'static str) -> &'static str {
+    if kind == "tool_call" { "tool call" } else { kind }
+}
+
+/// A target that exists.
+pub(super) enum Found {
+    File(FilePath),
+    Versions(Vec<Version>),
+    Attempt(AttemptNo),
+    ToolCall(AttemptNo),
+    Process(ProcessId),
+    Event(Seq, Box<Fact>),
+}
+
+impl Found {
+    pub(super) fn look_up(reader: &Reader, run: &RunRow, target: &Target) -> Result<Self, GraphError> {
+        match target {
+            Target::File(path) => file(reader, run, path),
+            Target::Artifact(id) => artifact(reader, run, id),
+            Target::Attempt(id) => {
+                let scopes = Scopes::load(reader, run)?;
+                let found = scopes.of_attempt_id(id).map(|scope| Self::Attempt(scope.attempt.no));
+                found.ok_or_else(|| {
+                    let names = scopes.iter().map(|scope| scope.attempt.started.attempt_id.as_str());
+                    GraphError::NotFound { kind: "attempt", name: id.clone(), suggestion: nearest(id, names) }
+                })
+            }
+            Target::ToolCall(id) => {
+                let scopes = Scopes::load(reader, run)?;
+                let found = scopes.of_tool_call(id).map(|scope| Self::ToolCall(scope.attempt.no));
+                found.ok_or_else(|| {
+                    let names = scopes.iter().map(|scope| scope.attempt.started.tool_call_id.as_str());
+                    GraphError::NotFound { kind: "tool call", name: id.clone(), suggestion: nearest(id, names) }
+                })
+            }
+            Target::Process(id) => known_process(reader, run, id).map(Self::Process),
+            Target::Event(id) => {
+                // Node ids of the graph are accepted as they are printed.
+                let id = id.strip_prefix("runtime_event/").unwrap_or(id);
+                let (seq, fact) = find_event(reader, run, id)?;
+                Ok(Self::Event(seq, Box::new(fact)))
+            }
+            // Nothing judges yet, so no id can name a decision.
+            Target::Risk(id) => Err(GraphError::NotFound { kind: "risk", name: id.clone(), suggestion: None }),
+        }
+    }
+}
+
+fn file(reader: &Reader, run: &RunRow, path: &OsBytes) -> Result<Found, GraphError> {
+    let known = attempts(reader, run)?;
+    Ok(Found::File(resolve_file(reader, run, &known, path, None)?))
+}
+
+fn artifact(reader: &Reader, run: &RunRow, id: &str) -> Result<Found, GraphError> {
+    let Ok(content) = id.strip_prefix("sha256:").unwrap_or(id).parse::<ContentId>() else {
+        let path = id.strip_prefix("workspace_file/").unwrap_or(id);
+        return file(reader, run, &path.into()).map_err(|error| match error {
+            GraphError::NotFound { name, suggestion, .. } => {
+                GraphError::NotFound { kind: "artifact", name, suggestion }
+            }
+            other => other,
+        });
+    };
+    let key = IndexKey { kind: KeyKind::Content, value: content.as_bytes() };
+    let facts = reader.facts_by_key(run.no, key)?;
+    let versions: Vec<Version> = facts.into_iter().filter_map(|(seq, fact)| Version::from_fact(seq, fact)).collect();
+    if versions.is_empty() {
+        return Err(GraphError::NotFound { kind: "artifact", name: id.to_owned(), suggestion: None });
+    }
+    Ok(Found::Versions(versions))
+}
+
+/// Id of a fact as text, for look-ups that begin with a typed id.
+pub(super) fn event_node(id: &EventId) -> String {
+    format!("runtime_event/{id}")
+}
