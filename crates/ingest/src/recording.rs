@@ -178,6 +178,7 @@ impl Recorder for StoreRecorder {
                     coverage,
                 }));
                 let mut prepared = Vec::new();
+                intake.finish(end.at, &mut prepared);
                 for what in closing {
                     intake.take(engine(end.at, what), end.at, &mut prepared);
                 }
