@@ -13,8 +13,7 @@ sh test.sh || say "it fails: price.sh adds the rate instead of multiplying by it
 
 say "edit price.sh"
 # The trailing blanks are left for the formatter.
-sed 's/amount + rate/amount * rate  /' price.sh >price.sh.new
-mv price.sh.new price.sh
+sed -i 's/amount + rate))/amount * rate))  /' price.sh
 
 say "format price.sh"
 sed -i 's/[[:space:]]*$//' price.sh

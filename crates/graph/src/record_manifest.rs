@@ -51,12 +51,14 @@ pub struct RecordManifest {
     pub shell_status: Option<i32>,
     /// From start to end of the root; null without an end.
     pub wall_ms: Option<u64>,
-    /// Paths of changed files.
+    /// Paths of changed files of the workspace.
     pub changed_files: Vec<OsBytes>,
     /// How many.
     pub changed_file_count: u64,
     /// The same with what changed.
     pub changes: Vec<ChangeRow>,
+    /// Changed files outside the workspace.
+    pub changed_outside: Vec<ChangeRow>,
     /// `zero_sdk`.
     pub context_mode: &'static str,
     /// Pid of the root.
@@ -168,7 +170,8 @@ pub fn record_manifest(reader: &Reader, run: &RunRow, no: AttemptNo) -> Result<R
     let root = mine.iter().find(|process| process.root).copied();
     let root_pid = root.map(|root| root.started.pid).or_else(|| scope.root_pid());
     let files = changed_files(reader, run, Some(no))?;
-    let changed: Vec<OsBytes> = files.iter().map(|file| file.display().clone()).collect();
+    let (inside, outside) = ChangedFile::split_rows(&files);
+    let changed: Vec<OsBytes> = inside.iter().map(|row| row.path.clone()).collect();
     let observed: Vec<ObservedProcess> =
         mine.iter().filter(|process| !process.root).map(|process| observed(process, root)).collect();
     let outcome = attempt.ended().map(|ended| &ended.outcome);
@@ -210,7 +213,8 @@ pub fn record_manifest(reader: &Reader, run: &RunRow, no: AttemptNo) -> Result<R
         wall_ms: attempt.ended().map(|ended| ended.wall_ns / 1_000_000),
         changed_files: changed,
         changed_file_count,
-        changes: files.iter().map(ChangedFile::row).collect(),
+        changes: inside,
+        changed_outside: outside,
         context_mode: "zero_sdk",
         root_pid,
         observed_processes: observed,

@@ -138,7 +138,7 @@ pub struct ProcessExec {
     /// The executable that the kernel runs, symlinks resolved (`/proc/<pid>/exe`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exe: Option<OsBytes>,
-    /// The arguments, argv[0] included.
+    /// The arguments, the name of the program included.
     pub argv: Vec<OsBytes>,
     /// Set where `argv` was cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,13 +7,18 @@ pub mod command;
 pub mod diagnostic;
 pub mod event;
 pub mod glob;
+pub mod judge;
 pub mod load;
 pub mod pack;
+mod processes;
+pub mod respond;
 pub mod rules;
+pub mod taint;
 pub mod trial;
 mod yaml;
 
 pub use diagnostic::Diagnostic;
 pub use event::PolicyEvent;
+pub use judge::RuleJudge;
 pub use load::{LoadError, lint, load};
 pub use rules::{Judgement, RuleSet};

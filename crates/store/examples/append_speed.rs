@@ -12,7 +12,7 @@ use std::time::Instant;
 fn fact(number: u64) -> Fact {
     let key = ProcessKey { boot: BootId("b".into()), pid: (number / 20 % 1000) as u32, start_ticks: 7 };
     let at = EventTime::from_nanos(1_700_000_000_000_000_000 + number as i64 * 5_000);
-    let path = format!("/home/user/project/src/module_{:03}/file_{:05}.rs", number % 211, number * 7 % 20_000);
+    let path = format!("/srv/user/project/src/module_{:03}/file_{:05}.rs", number % 211, number * 7 % 20_000);
     Fact {
         id: EventId::derive(at, &[b"attempt-0123456789ab", &number.to_be_bytes()]),
         at,
@@ -26,8 +26,8 @@ fn fact(number: u64) -> Fact {
         what: What::FileOpened(FileOpened {
             path: OsBytes::from(path),
             given: None,
-            access: if number % 10 == 0 { Access::Write } else { Access::Read },
-            create: number % 10 == 0,
+            access: if number.is_multiple_of(10) { Access::Write } else { Access::Read },
+            create: number.is_multiple_of(10),
             truncate: false,
             result: CallResult::Ok(3),
         }),

@@ -182,13 +182,18 @@ impl Stage {
     }
 }
 
-/// Changes the first place that holds the genuine text; gives how many were changed.
+/// Changes every place that holds the genuine text, pages that SQLite no longer uses included; gives how many.
 fn alter(path: &Path) -> Result<usize, Failure> {
     let mut bytes = std::fs::read(path).map_err(write_failed(path))?;
-    let Some(at) = bytes.windows(GENUINE.len()).position(|window| window == GENUINE) else { return Ok(0) };
-    bytes[at..at + FORGED.len()].copy_from_slice(FORGED);
-    std::fs::write(path, bytes).map_err(write_failed(path))?;
-    Ok(1)
+    let places: Vec<usize> =
+        (0..bytes.len().saturating_sub(GENUINE.len() - 1)).filter(|at| bytes[*at..].starts_with(GENUINE)).collect();
+    for at in &places {
+        bytes[*at..at + FORGED.len()].copy_from_slice(FORGED);
+    }
+    if !places.is_empty() {
+        std::fs::write(path, bytes).map_err(write_failed(path))?;
+    }
+    Ok(places.len())
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {

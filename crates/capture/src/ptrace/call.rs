@@ -7,6 +7,7 @@ use agentprov_model::{CallResult, FileOp, NetworkOp, OsBytes, SocketAddress};
 use std::os::fd::OwnedFd;
 
 /// A call whose end is waited for.
+#[allow(clippy::large_enum_variant, reason = "one per thread in a call; a box would cost an allocation a stop")]
 pub(crate) enum Pending {
     /// An open that can only read: everything else is read at its exit.
     OpenRead { dirfd: i32, path: u64, flags: u32 },

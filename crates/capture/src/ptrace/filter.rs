@@ -71,9 +71,9 @@ fn body(call: Call, reads: bool) -> Vec<sock_filter> {
         // Requests that make somebody a tracer; the rest needs one of them first.
         Call::Ptrace => vec![
             load_arg(0),
-            jump(JUMP_EQUAL, libc::PTRACE_TRACEME as u32, 2, 0),
-            jump(JUMP_EQUAL, libc::PTRACE_ATTACH as u32, 1, 0),
-            jump(JUMP_EQUAL, libc::PTRACE_SEIZE as u32, 0, 1),
+            jump(JUMP_EQUAL, libc::PTRACE_TRACEME, 2, 0),
+            jump(JUMP_EQUAL, libc::PTRACE_ATTACH, 1, 0),
+            jump(JUMP_EQUAL, libc::PTRACE_SEIZE, 0, 1),
             trace,
             allow,
         ],

@@ -224,7 +224,8 @@ pub fn run_diff(
     let files = changed_files(reader, run, attempt)?;
     let mut patch = Vec::new();
     let mut not_patchable = Vec::new();
-    for file in &files {
+    // A patch speaks of the workspace; what was changed elsewhere is in `files`.
+    for file in files.iter().filter(|file| file.workspace_path.is_some()) {
         match file_patch(file, &contents)? {
             FilePatch::Text(text) => patch.extend(text),
             FilePatch::Not(why) => not_patchable.push(NotPatchable { path: file.display().clone(), why }),

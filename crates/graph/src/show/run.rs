@@ -33,8 +33,10 @@ pub struct ShowRun {
     pub attempts: Vec<ShownAttempt>,
     /// Processes as a tree.
     pub processes: Vec<ProcessRow>,
-    /// Files whose end differs from their beginning.
+    /// Files of the workspace whose end differs from their beginning.
     pub changed_files: Vec<ChangeRow>,
+    /// The same outside the workspace.
+    pub changed_outside: Vec<ChangeRow>,
     /// Reads outside the workspace, by folder; absent where opens for reading were not recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reads_outside: Option<Vec<ReadGroup>>,
@@ -121,6 +123,7 @@ pub(super) fn show_run(
     attempts.retain(|attempt| only.is_none_or(|only| attempt.no == only));
     let table = ProcessTable::load(reader, run)?;
     let files = changed_files(reader, run, only)?;
+    let (inside, outside) = ChangedFile::split_rows(&files);
     let activity = Activity::load(reader, run, only, &attempts)?;
     let coverage = coverage(&attempts);
     let reads = attempts.iter().any(|attempt| attempt.started.reads);
@@ -133,7 +136,8 @@ pub(super) fn show_run(
         facts: run.size,
         attempts: attempts.iter().map(|attempt| shown_attempt(attempt, alive)).collect(),
         processes: tree(&table, only),
-        changed_files: files.iter().map(ChangedFile::row).collect(),
+        changed_files: inside,
+        changed_outside: outside,
         reads_outside: reads.then_some(activity.reads),
         network: activity.network,
         privilege: activity.privilege,
@@ -226,14 +230,23 @@ impl Activity {
 /// What absence must not be read into.
 fn not_seen(coverage: &[ClassCoverage], gaps: &[GapRow], files: &[ChangedFile], reads: bool) -> Vec<String> {
     let mut lines = Vec::new();
+    // Classes that lack the same for the same reason are one line.
+    let mut groups: Vec<(&ClassCoverage, Vec<&str>)> = Vec::new();
     for class in coverage.iter().filter(|class| class.level != "complete") {
-        let why = if class.why.is_empty() { String::new() } else { format!(": {}", class.why.join("; ")) };
-        lines.push(format!("{} ({}){why}", class.class, class.level));
+        match groups.iter_mut().find(|(first, _)| first.level == class.level && first.why == class.why) {
+            Some((_, names)) => names.push(class.class),
+            None => groups.push((class, vec![class.class])),
+        }
+    }
+    for (first, names) in groups {
+        let why = if first.why.is_empty() { String::new() } else { format!(": {}", first.why.join("; ")) };
+        lines.push(format!("{} ({}){why}", names.join(", "), first.level));
     }
     if !reads {
         lines.push("opens for reading were not recorded".into());
     }
-    for gap in gaps {
+    let told = |gap: &&GapRow| coverage.iter().any(|class| class.why.contains(&gap.detail));
+    for gap in gaps.iter().filter(|gap| !told(gap)) {
         lines.push(format!("{}: {}", gap.kind, gap.detail));
     }
     let unkept = |file: &&ChangedFile| {
@@ -242,7 +255,8 @@ fn not_seen(coverage: &[ClassCoverage], gaps: &[GapRow], files: &[ChangedFile], 
     };
     let count = files.iter().filter(unkept).count();
     if count > 0 {
-        lines.push(format!("the contents of {count} changed files were not kept"));
+        let files = if count == 1 { "file" } else { "files" };
+        lines.push(format!("of {count} changed {files} no content was kept"));
     }
     lines
 }

@@ -77,8 +77,12 @@ fn external_finding(reader: &Reader, attempts: &[Attempt], content: &Content) ->
         Some(why) => Finding::new(Outcome::CorruptContent, place, why),
         None => {
             let git = content.git.map_or_else(|| "unknown".to_owned(), |git| git.to_string());
-            let message =
-                format!("content {} was left in git as {git}, and git does not have it any more", content.sha256);
+            let why = if attempts.is_empty() {
+                "no attempt can be read, so that the workspace is not known"
+            } else {
+                "git does not have it any more"
+            };
+            let message = format!("content {} was left in git as {git}, and {why}", content.sha256);
             Finding::new(Outcome::ExternalMissing, place, message)
         }
     }))

@@ -37,6 +37,7 @@ pub(super) fn run_head(run: &RunRow, keys: &Keys, origin: &str) -> Head {
 }
 
 /// Opens a head, or says as a finding why it can't be trusted.
+#[allow(clippy::result_large_err, reason = "made once a log, and handed on as it is")]
 pub(super) fn open_head(keys: &Keys, note: &str, origin: &str) -> Result<Checkpoint, Finding> {
     if keys.trusted.is_empty() && !note.is_empty() {
         let message = "no key of the store is known, so nobody's signature can be checked";

@@ -65,15 +65,22 @@ pub(super) fn coverage_check(attempts: &[Attempt]) -> Check {
             findings.push(Finding::new(Outcome::IncompleteCoverage, place, message));
             continue;
         };
+        // Classes that lack the same for the same reason are one finding.
+        let mut groups: Vec<(&str, &[String], Vec<&str>)> = Vec::new();
         for (class, coverage) in &ended.coverage.classes {
             let level = match coverage.level {
                 Level::Complete => continue,
                 Level::Partial => "partial",
                 Level::None => "none",
             };
-            let why = coverage.why.join("; ");
-            let message = format!("attempt {}: {} {level}: {why}", attempt.no, class.name());
-            findings.push(Finding::new(Outcome::IncompleteCoverage, Place::name(class.name()), message));
+            match groups.iter_mut().find(|(known, why, _)| *known == level && *why == coverage.why) {
+                Some((_, _, names)) => names.push(class.name()),
+                None => groups.push((level, &coverage.why, vec![class.name()])),
+            }
+        }
+        for (level, why, names) in groups {
+            let message = format!("attempt {}: {} {level}: {}", attempt.no, names.join(", "), why.join("; "));
+            findings.push(Finding::new(Outcome::IncompleteCoverage, Place::name(names.join(",")), message));
         }
     }
     Check::made("coverage", findings, "statements of coverage read")

@@ -89,6 +89,13 @@ pub struct ChangeRow {
 }
 
 impl ChangedFile {
+    /// Rows of the files in the workspace, and of those outside.
+    pub(crate) fn split_rows(files: &[Self]) -> (Vec<ChangeRow>, Vec<ChangeRow>) {
+        let (inside, outside): (Vec<&Self>, Vec<&Self>) = files.iter().partition(|file| file.workspace_path.is_some());
+        let rows = |files: Vec<&Self>| files.into_iter().map(Self::row).collect();
+        (rows(inside), rows(outside))
+    }
+
     /// The short name where there is one.
     pub fn display(&self) -> &OsBytes {
         self.workspace_path.as_ref().unwrap_or(&self.path)

@@ -6,5 +6,6 @@ mod parse;
 mod set;
 pub mod spec;
 
+pub(crate) use matcher::secret_of;
 pub use parse::{RuleFile, parse};
 pub use set::{Judgement, RuleSet};

@@ -92,7 +92,7 @@ impl<'c> ChunkReader<'c> {
         Ok(())
     }
 
-    fn entry(&mut self) -> Result<Option<(u8, u64, &'c [u8])>, StoreError> {
+    fn entry(&mut self) -> Result<Option<Entry<'c>>, StoreError> {
         let Some((&kind, rest)) = self.rest.split_first() else { return Ok(None) };
         let (key, mut rest) = rest.split_at_checked(8).ok_or_else(damaged)?;
         let key = u64::from_be_bytes(key.try_into().map_err(|_| damaged())?);
@@ -102,6 +102,9 @@ impl<'c> ChunkReader<'c> {
         Ok(Some((kind, key, list)))
     }
 }
+
+/// Kind and key of an entry, and its sequence numbers as they are encoded.
+type Entry<'c> = (u8, u64, &'c [u8]);
 
 fn decode_list(mut list: &[u8], visit: &mut dyn FnMut(u64)) -> Result<(), StoreError> {
     let mut previous = 0u64;

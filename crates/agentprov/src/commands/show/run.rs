@@ -19,7 +19,10 @@ pub(super) fn print(out: &mut impl Write, clock: Clock, run: &ShowRun, extent: E
         print_attempt(out, clock, attempt)?;
     }
     processes(out, &run.processes, extent)?;
-    files(out, &run.changed_files, extent)?;
+    files(out, "files changed", &run.changed_files, extent)?;
+    if !run.changed_outside.is_empty() {
+        files(out, "files changed outside the workspace", &run.changed_outside, extent)?;
+    }
     activity::network(out, &run.network, extent, MOST_ROWS)?;
     activity::privilege(out, &run.privilege, extent, MOST_ROWS)?;
     activity::reads(out, run.reads_outside.as_deref(), extent, MOST_ROWS)?;
@@ -92,8 +95,8 @@ pub(super) fn fate(row: &ProcessRow) -> String {
     format!("{end}{took}  [{} pid {}]", row.process_id, row.pid)
 }
 
-fn files(out: &mut impl Write, rows: &[ChangeRow], extent: Extent) -> io::Result<()> {
-    writeln!(out, "{}  {} changed", styled(TITLE, "files"), rows.len())?;
+fn files(out: &mut impl Write, title: &str, rows: &[ChangeRow], extent: Extent) -> io::Result<()> {
+    writeln!(out, "{}  {}", styled(TITLE, title), rows.len())?;
     for row in rows.iter().take(extent.rows(MOST_ROWS)) {
         let from = row.renamed_from.as_ref().map(|from| format!(" (from {})", render::visible(from)));
         writeln!(
