@@ -84,7 +84,7 @@ pub trait Adapter: Send {
 }
 
 /// Gives the present time.
-pub type Now = Box<dyn Fn() -> EventTime + Send>;
+pub(super) type Now = Box<dyn Fn() -> EventTime + Send>;
 
 /// Hands responses to a thread and brings back how far they came.
 pub struct Responder {
