@@ -12,5 +12,5 @@ pub mod redact;
 
 pub use intake::Intake;
 pub use judge::{Derived, Emit, Judge, Unjudged};
-pub use recording::{RecordError, RecordRequest, Recorded, record};
+pub use recording::{MakeJudge, RecordError, RecordRequest, Recorded, record, record_judged};
 pub use redact::Redactor;

@@ -149,6 +149,17 @@ impl Verdict {
     }
 }
 
+/// Rules judge an attempt from here on. Without this fact an attempt was not judged, which is not the same as clean.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RulesApplied {
+    /// SHA-256 of the rule set, in hex.
+    pub ruleset: String,
+    /// How many rules it has.
+    pub rules: u64,
+    /// The mode in which they run.
+    pub mode: RuleMode,
+}
+
 /// A judgement of one event.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Decision {

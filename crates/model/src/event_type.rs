@@ -89,6 +89,8 @@ named!(
         Output = "output",
         /// The recorder was killed.
         Interrupted = "interrupted",
+        /// Rules judge an attempt from here on.
+        PolicyRules = "policy_rules",
         /// An event was judged.
         PolicyDecision = "policy_decision",
         /// A judgement that speaks against a process.
@@ -137,6 +139,7 @@ impl Fact {
             What::Gap(_) => EventType::CoverageGap,
             What::Output(_) => EventType::Output,
             What::AttemptInterrupted(_) => EventType::Interrupted,
+            What::RulesApplied(_) => EventType::PolicyRules,
             What::Decision(_) => EventType::PolicyDecision,
             What::RiskSignal(_) => EventType::RiskSignal,
             What::ResponseAction(_) => EventType::ResponseAction,
@@ -149,7 +152,9 @@ impl Fact {
             EventType::ToolCallStart | EventType::ToolCallEnd => Lane::AgentContext,
             EventType::ProcessStart | EventType::ProcessEnd => Lane::RuntimeProcess,
             EventType::CoverageGap | EventType::Output | EventType::Interrupted => Lane::Evidence,
-            EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => Lane::RiskPolicy,
+            EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
+                Lane::RiskPolicy
+            }
             _ => Lane::RuntimeTelemetry,
         }
     }
@@ -162,7 +167,9 @@ impl Fact {
             EventType::ProcessObserved | EventType::AbnormalProcessTree => "record_process_sample",
             EventType::FileWrite => "record_file_diff",
             EventType::CoverageGap | EventType::Output | EventType::Interrupted => "evidence",
-            EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => "security",
+            EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
+                "security"
+            }
             _ => "record",
         }
     }

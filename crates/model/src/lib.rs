@@ -29,7 +29,7 @@ pub use content::{Content, ContentId, GitBlobId, HashOnly, Kept};
 pub use coverage::{ClaimClass, Coverage, CoverageReport, Gap, GapKind, Level};
 pub use decision::{
     Decision, MatchedRule, ResponseAction, ResponseKind, ResponseState, ResponseTarget, RiskKind, RiskSignal, RuleMode,
-    Severity, Verdict,
+    RulesApplied, Severity, Verdict,
 };
 pub use event_type::{EventType, Lane};
 pub use fact::{Basis, Fact, Redaction, Vantage, What};

@@ -9,7 +9,7 @@ use crate::taint::{NoPipes, PipeView, Taint};
 use agentprov_ingest::{Derived, Emit, Judge};
 use agentprov_model::{
     Decision, EventId, EventTime, Fact, OsBytes, ProcessId, ResponseAction, ResponseKind, ResponseState,
-    ResponseTarget, RiskKind, RiskSignal, RuleMode, SecretLevel, Verdict, What,
+    ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, SecretLevel, Verdict, What,
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -63,6 +63,14 @@ impl RuleJudge {
         event.scope = self.scope.clone();
         event.tainted = self.taint.holds(fact.process, fact.at);
         Some(event)
+    }
+
+    fn applied(&self) -> What {
+        What::RulesApplied(RulesApplied {
+            ruleset: self.rules.digest().to_owned(),
+            rules: self.rules.rules().count() as u64,
+            mode: self.mode,
+        })
     }
 
     fn learn_scope(&mut self, fact: &Fact) {
@@ -185,6 +193,9 @@ impl Judge for RuleJudge {
     fn judge(&mut self, fact: &Fact, emit: &mut Emit<'_>) {
         self.collect(emit);
         self.learn_scope(fact);
+        if matches!(fact.what, What::AttemptStarted(_)) {
+            emit(about_fact(fact, self.applied()));
+        }
         let Some(event) = self.event(fact) else {
             self.processes.learn(fact);
             self.taint.spread(fact, &self.processes);

@@ -65,6 +65,7 @@ pub fn evidence_of(fact: &Fact) -> Evidence {
         | What::ScopeEnded(_)
         | What::Gap(_)
         | What::AttemptInterrupted(_)
+        | What::RulesApplied(_)
         | What::Decision(_)
         | What::RiskSignal(_)
         | What::ResponseAction(_) => {}

@@ -29,6 +29,9 @@ pub fn sentence(fact: &Fact) -> String {
         What::Network(call) => network(call),
         What::Privilege(call) => privilege(call),
         What::Gap(gap) => format!("{}: {}", gap.kind.name(), visible_text(&gap.detail)),
+        What::RulesApplied(applied) => {
+            format!("{} rules judge this attempt, mode {}", applied.rules, applied.mode)
+        }
         What::Decision(decision) => {
             format!("{} by {}: {}", decision.verdict, visible_text(&decision.rule), visible_text(&decision.reason))
         }

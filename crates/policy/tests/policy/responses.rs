@@ -130,8 +130,11 @@ fn export_writes_the_evidence_or_says_why_not() {
     assert_eq!(states, [Requested, Attempted, Failed], "{evidence}");
 }
 
-/// Answers each of the statuses in turn; gives back head and body of each request.
-fn receiver(statuses: &'static [u16]) -> (String, std::thread::JoinHandle<Vec<(String, Vec<u8>)>>) {
+/// Head and body of a request.
+type Request = (String, Vec<u8>);
+
+/// Answers each of the statuses in turn; gives back each request.
+fn receiver(statuses: &'static [u16]) -> (String, std::thread::JoinHandle<Vec<Request>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
     let thread = std::thread::spawn(move || {
