@@ -178,11 +178,16 @@ impl Recorder for StoreRecorder {
         };
         let attempt_id = self.request.attempt_id.clone();
         let run_id = self.request.run.clone();
+        let mut incomplete = None;
         appender
             .finish(&run_id, |lost| {
                 let mut coverage = end.coverage.clone();
                 let mut closing = Vec::new();
                 if let Some(lost) = lost {
+                    incomplete = Some(RecorderFault {
+                        message: format!("{} observations could not be written: {}", lost.count, lost.why),
+                        hint: lost.hint.clone(),
+                    });
                     for class in coverage.classes.values_mut() {
                         class.degrade(format!("{} observations could not be written: {}", lost.count, lost.why));
                         class.lost = class.lost.map(|known| known + lost.count);
@@ -214,6 +219,8 @@ impl Recorder for StoreRecorder {
                 let mut fault = fault(error);
                 fault.message = format!("attempt {attempt_id} of run {run_id} was not sealed: {}", fault.message);
                 fault
-            })
+            })?;
+        // Sealed all the same: what is there is whole and says what it lacks.
+        incomplete.map_or(Ok(()), Err)
     }
 }

@@ -45,6 +45,11 @@ pub(super) const RULES: &[Rule] = &[
         "api_key_header",
         r"(?i)(?P<keep>\b(?:x-api-key|x-auth-token|private-token|x-goog-api-key)\s*:\s*)[^\s'\x22\[]+",
     ),
+    // A command line inside one argument, as in `sh -c`.
+    rule(
+        "secret_flag",
+        r"(?P<keep>(?:^|\s)--(?:password|passwd|passphrase|token|auth-token|access-token|api-key|apikey|secret|secret-key|client-secret)[= ]['\x22]?)[^\s'\x22\[<$-][^\s'\x22\[<]{3,}",
+    ),
     rule(
         "secret_assignment",
         r"(?i)(?P<keep>\b[A-Z0-9_.-]{0,40}(?:api[_-]?key|access[_-]?key|secret[_-]?key|client[_-]?secret|auth[_-]?token|access[_-]?token|refresh[_-]?token|secret|passwd|password|token)=['\x22]?)[^\s'\x22&\[<]{4,}",

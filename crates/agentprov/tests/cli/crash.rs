@@ -1,0 +1,63 @@
+//! A recorder that is killed: what was acknowledged is there, and the run says that it was interrupted.
+
+use crate::place::Place;
+use crate::record::signal;
+use std::time::{Duration, Instant};
+
+/// Points at which the recorder is killed.
+const POINTS: u32 = 25;
+
+#[test]
+fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
+    let place = Place::new();
+    let script = "i=0; while [ $i -lt 400 ]; do /bin/true $i; echo $i >f; i=$((i + 1)); done";
+    for point in 0..POINTS {
+        let run = format!("k{point}");
+        let mut child = place.command(["record", "-q", "--run", &run, "--", "sh", "-c", script]).spawn().expect("runs");
+        // Spread over the whole life of a recording, its start included.
+        std::thread::sleep(Duration::from_millis(u64::from(point * 13 % 160)));
+        if let Some(tracer) = child_of(child.id()) {
+            signal_if_there(tracer);
+        }
+        let status = child.wait().expect("it ends");
+        let runs = place.run(["runs", "--json"]);
+        if runs.status != 0 {
+            continue; // Killed before there was a store.
+        }
+        let runs = runs.json();
+        let Some(row) = runs["runs"].as_array().expect("a list").iter().find(|row| row["run_id"] == run.as_str())
+        else {
+            continue; // Killed before the run had begun.
+        };
+        let state = row["outcome"]["state"].as_str().expect("a state").to_owned();
+        if status.success() {
+            assert_eq!(state, "passed");
+        } else {
+            assert!(["interrupted", "empty"].contains(&state.as_str()), "{run}: {state}");
+        }
+        let verify = place.run(["verify", &run]);
+        assert!(verify.status == 0 || verify.status == 3, "{run}: {}", verify.stdout);
+    }
+    place.run(["fsck"]).ok();
+    place.record("after", "true").ok();
+    place.run(["verify", "after"]).ok();
+}
+
+/// The tracer: the only child of the front.
+fn child_of(pid: u32) -> Option<u32> {
+    let end = Instant::now() + Duration::from_millis(200);
+    while Instant::now() < end {
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        if let Some(child) = children.split_whitespace().next() {
+            return child.parse().ok();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    None
+}
+
+fn signal_if_there(pid: u32) {
+    if std::path::Path::new(&format!("/proc/{pid}")).exists() {
+        signal(pid, "KILL");
+    }
+}

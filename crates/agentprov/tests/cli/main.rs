@@ -1,0 +1,12 @@
+//! The program as its users run it: real commands, real processes, a store of their own for each test.
+
+mod bad_input;
+mod complete;
+mod contract;
+mod crash;
+mod demo;
+mod outlived;
+mod place;
+mod record;
+mod tamper;
+mod workloads;
