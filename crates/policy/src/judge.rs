@@ -49,6 +49,13 @@ impl RuleJudge {
         self
     }
 
+    /// Names the run, for rules that ask for it.
+    #[must_use]
+    pub fn in_run(mut self, run: &str) -> Self {
+        self.scope.run = Some(run.to_owned());
+        self
+    }
+
     /// Lets responses happen. Without one every response but `audit` and `taint` is `unsupported`.
     #[must_use]
     pub fn with_responder(mut self, responder: Responder) -> Self {

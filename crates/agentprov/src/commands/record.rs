@@ -1,5 +1,6 @@
 //! `agentprov record`.
 
+use crate::commands::record_rules::Rules;
 use crate::commands::record_summary;
 use crate::context::{Context, absolute, current_dir};
 use crate::failure::{CommandResult, Failure, NOT_STARTED};
@@ -67,6 +68,8 @@ pub(crate) struct Record {
     /// Write the manifest to a file and leave both streams to the command
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     json_file: Option<PathBuf>,
+    #[command(flatten)]
+    rules: Rules,
     /// Print no summary
     #[arg(long, short)]
     quiet: bool,
@@ -102,7 +105,11 @@ impl Record {
             note(&format!("{} belongs to the Go tool and is left untouched", foreign.display()));
         }
         let request = self.request().map_err(before_start)?;
-        let recorded = agentprov_ingest::record(&store, &request, &mut notice)?;
+        let judge = self.rules.judge(&store, &request).map_err(before_start)?;
+        let recorded = match &judge {
+            Some(make) => agentprov_ingest::record_judged(&store, &request, make, &mut notice)?,
+            None => agentprov_ingest::record(&store, &request, &mut notice)?,
+        };
         if self.sample_interval_ms.is_some() && recorded.finished.mechanism != Mechanism::Procfs {
             note("--sample-interval-ms has no meaning here: the ptrace back-end sees every event and samples nothing");
         }
