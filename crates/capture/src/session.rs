@@ -11,7 +11,7 @@ use crate::output::Pumps;
 use crate::output_line::{self, OutputLine};
 use crate::ptrace::serve;
 use crate::ptrace::tracer::Seen;
-use crate::sys::fork::{self, Launch};
+use crate::sys::fork::{self, Gate, Launch};
 use crate::sys::{fd, ptrace, signals};
 use crate::wire::{self, Message};
 use crate::workspace::git;
@@ -200,7 +200,8 @@ fn fork_root(command: &Command, launch: &mut Launch) -> Result<Root, CaptureErro
     let scope = Scope::create();
     launch.cgroup = scope.as_ref().ok().and_then(Scope::directory);
     let inherited = inherited_files();
-    let pid = fork::spawn(launch, go_read.as_raw_fd(), report_write.as_raw_fd()).map_err(CaptureError::os("fork"))?;
+    let gate = Gate { wait: go_read.as_raw_fd(), open: go.as_raw_fd() };
+    let pid = fork::spawn(launch, gate, report_write.as_raw_fd()).map_err(CaptureError::os("fork"))?;
     drop((go_read, report_write));
     // The kernel decides whether it may be born there: look where it is.
     let scope = scope.and_then(|scope| scope.confirm(pid));

@@ -5,21 +5,23 @@ use crate::record::signal;
 use std::time::{Duration, Instant};
 
 /// Points at which the recorder is killed.
-const POINTS: u32 = 25;
+const POINTS: u32 = 200;
+/// Longest time that a recorder gets.
+const MOST_MS: u64 = 120;
 
 #[test]
 fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
     let place = Place::new();
-    let script = "i=0; while [ $i -lt 400 ]; do /bin/true $i; echo $i >f; i=$((i + 1)); done";
+    let script = "i=0; while [ $i -lt 2000 ]; do /bin/true $i; echo $i >f; i=$((i + 1)); done";
+    let mut random = Random(20_261_125);
     for point in 0..POINTS {
         let run = format!("k{point}");
         let mut child = place.command(["record", "-q", "--run", &run, "--", "sh", "-c", script]).spawn().expect("runs");
-        // Spread over the whole life of a recording, its start included.
-        std::thread::sleep(Duration::from_millis(u64::from(point * 13 % 160)));
+        std::thread::sleep(Duration::from_micros(random.next() % (MOST_MS * 1000)));
         if let Some(tracer) = child_of(child.id()) {
             signal_if_there(tracer);
         }
-        let status = child.wait().expect("it ends");
+        let status = ended(&mut child, &run);
         let runs = place.run(["runs", "--json"]);
         if runs.status != 0 {
             continue; // Killed before there was a store.
@@ -41,6 +43,31 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
     place.run(["fsck"]).ok();
     place.record("after", "true").ok();
     place.run(["verify", "after"]).ok();
+}
+
+/// Waits twenty seconds at most.
+fn ended(child: &mut std::process::Child, run: &str) -> std::process::ExitStatus {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(status) = child.try_wait().expect("it can be waited for") {
+            return status;
+        }
+        if Instant::now() > end {
+            child.kill().expect("it can be killed");
+            panic!("{run}: record hangs after its tracer was killed");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Numbers that are the same in every run of the test (Knuth's MMIX generator).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
 }
 
 /// The tracer: the only child of the front.

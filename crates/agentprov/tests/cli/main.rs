@@ -1,5 +1,7 @@
 //! The program as its users run it: real commands, real processes, a store of their own for each test.
 
+#![allow(clippy::print_stdout, reason = "a test says on standard output why it is skipped")]
+
 mod bad_input;
 mod complete;
 mod contract;
@@ -8,5 +10,6 @@ mod demo;
 mod outlived;
 mod place;
 mod record;
+mod seen;
 mod tamper;
 mod workloads;

@@ -192,6 +192,12 @@ pub(crate) fn closes_on_exec(fd: RawFd) -> bool {
     unsafe { libc::fcntl(fd, libc::F_GETFD) & libc::FD_CLOEXEC != 0 }
 }
 
+/// Closes a descriptor in a child between fork and exec, where its owner in the parent is never dropped.
+pub(crate) fn close_raw(fd: RawFd) {
+    // SAFETY: plain integer; nothing in this process uses the descriptor afterwards.
+    unsafe { libc::close(fd) };
+}
+
 /// Closes every descriptor from 3 up except those listed.
 pub(crate) fn close_all_except(keep: &[RawFd]) {
     let mut keep: Vec<u32> = keep.iter().filter_map(|fd| u32::try_from(*fd).ok()).filter(|fd| *fd > 2).collect();

@@ -79,8 +79,17 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-/// Forks a child that waits for a byte on `go`, then becomes the command. It reports a failure on `report`.
-pub(crate) fn spawn(launch: &Launch, go: RawFd, report: RawFd) -> io::Result<i32> {
+/// The two ends of the pipe that lets a child go on.
+#[derive(Clone, Copy)]
+pub(crate) struct Gate {
+    /// The child waits for a byte here.
+    pub(crate) wait: RawFd,
+    /// Ours. The child closes it: when we die before we let it go, it must read the end, not wait for itself.
+    pub(crate) open: RawFd,
+}
+
+/// Forks a child that waits at the gate, then becomes the command. It reports a failure on `report`.
+pub(crate) fn spawn(launch: &Launch, gate: Gate, report: RawFd) -> io::Result<i32> {
     let argv = pointers(&launch.argv);
     let env = pointers(&launch.env);
     // What execvp runs when the kernel says ENOEXEC: /bin/sh <script> <arguments>.
@@ -88,7 +97,7 @@ pub(crate) fn spawn(launch: &Launch, go: RawFd, report: RawFd) -> io::Result<i32
     script.extend(argv.iter().skip(1));
     // SAFETY: the child below calls only async-signal-safe functions on memory made before the fork.
     match unsafe { fork_into(launch.cgroup) }? {
-        0 => become_command(launch, go, report, &argv, &mut script, &env),
+        0 => become_command(launch, gate, report, &argv, &mut script, &env),
         pid => Ok(pid),
     }
 }
@@ -138,15 +147,16 @@ unsafe fn fork_into(cgroup: Option<RawFd>) -> io::Result<i32> {
 
 fn become_command(
     launch: &Launch,
-    go: RawFd,
+    gate: Gate,
     report: RawFd,
     argv: &[*const libc::c_char],
     script: &mut [*const libc::c_char],
     env: &[*const libc::c_char],
 ) -> ! {
+    fd::close_raw(gate.open);
     let mut byte = [0u8; 1];
     loop {
-        match fd::read(go, &mut byte) {
+        match fd::read(gate.wait, &mut byte) {
             Ok(1) => break,
             Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
             _ => exit_now(125),
