@@ -11,7 +11,7 @@ use crate::judge::{Judge, Unjudged};
 use crate::recovery;
 use crate::redact::Redactor;
 use agentprov_capture::{
-    AttemptEnd, CaptureError, ContentSink, Notice, Observation, Orphans, Recorder, RecorderFault, ScopeStart,
+    AttemptEnd, CaptureError, ContentSink, Gate, Notice, Observation, Orphans, Recorder, RecorderFault, ScopeStart,
 };
 use agentprov_model::index::{CountGroup, CountName};
 use agentprov_model::{
@@ -28,13 +28,13 @@ use std::sync::Arc;
 /// # Errors
 /// [`RecordError`] when the recording could not begin or the command's end was not seen. That the command failed is no error.
 pub fn record(store: &Store, request: &RecordRequest, notice: &mut dyn FnMut(Notice)) -> Result<Recorded, RecordError> {
-    record_judged(store, request, &|| Ok(Box::new(Unjudged)), notice)
+    record_judged(store, request, &|| Ok(Box::new(Unjudged)), None, notice)
 }
 
 /// Makes the judge of an attempt. Called in the process that records, where threads that it starts live on.
 pub type MakeJudge<'m> = dyn Fn() -> std::io::Result<Box<dyn Judge>> + 'm;
 
-/// Records one command as an attempt of a run, and judges what it does.
+/// Records one command as an attempt of a run, and judges what it does; a gate is asked before connections are made.
 ///
 /// # Errors
 /// [`RecordError`] when the recording could not begin or the command's end was not seen. That the command failed is no error.
@@ -42,6 +42,7 @@ pub fn record_judged(
     store: &Store,
     request: &RecordRequest,
     judge: &MakeJudge<'_>,
+    gate: Option<Arc<dyn Gate>>,
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Recorded, RecordError> {
     let make = || {
@@ -51,7 +52,7 @@ pub fn record_judged(
         })?;
         StoreRecorder::open(store.clone(), request.clone(), judge).map_err(fault)
     };
-    let finished = agentprov_capture::record(&request.command, &request.options, make, notice)
+    let finished = agentprov_capture::record_gated(&request.command, &request.options, || gate, make, notice)
         .map_err(|error: CaptureError| RecordError::Capture(error))?;
     Ok(Recorded { run: request.run.clone(), attempt_id: request.attempt_id.clone(), finished })
 }

@@ -1,6 +1,7 @@
 //! Facts in; decisions, risks and responses out.
 
 use crate::event::{EventScope, PolicyEvent};
+use crate::gate::Denied;
 use crate::processes::Processes;
 use crate::respond::{Job, Responder};
 use crate::rules::spec::RuleSpec;
@@ -8,8 +9,8 @@ use crate::rules::{Judgement, RuleSet};
 use crate::taint::{NoPipes, PipeView, Taint};
 use agentprov_ingest::{Derived, Emit, Judge};
 use agentprov_model::{
-    Decision, EventId, EventTime, Fact, OsBytes, ProcessId, ResponseAction, ResponseKind, ResponseState,
-    ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, SecretLevel, Verdict, What,
+    CallResult, Decision, EventId, EventTime, Fact, OsBytes, ProcessId, ResponseAction, ResponseKind, ResponseState,
+    ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, SecretLevel, Verdict, What, errno,
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -25,6 +26,7 @@ pub struct RuleJudge {
     /// (rule, process, object) of the risks that were raised.
     raised: HashSet<[u8; 16]>,
     responder: Option<Responder>,
+    denied: Denied,
 }
 
 impl RuleJudge {
@@ -39,6 +41,7 @@ impl RuleJudge {
             taint: Taint::new(Box::new(NoPipes)),
             raised: HashSet::new(),
             responder: None,
+            denied: Denied::default(),
         }
     }
 
@@ -46,6 +49,13 @@ impl RuleJudge {
     #[must_use]
     pub fn with_pipes(mut self, view: Box<dyn PipeView>) -> Self {
         self.taint = Taint::new(view);
+        self
+    }
+
+    /// Knows what a gate denied before it happened.
+    #[must_use]
+    pub fn with_denied(mut self, denied: Denied) -> Self {
+        self.denied = denied;
         self
     }
 
@@ -144,7 +154,7 @@ impl RuleJudge {
             };
             let id = emit(about(fact, request.clone()));
             let request = ResponseAction { request: Some(id), ..request };
-            if let Some((state, evidence)) = self.at_once(fact, kind) {
+            if let Some((state, evidence)) = self.at_once(fact, kind, object) {
                 emit(about(fact, ResponseAction { state, evidence, ..request }));
                 continue;
             }
@@ -165,7 +175,7 @@ impl RuleJudge {
     }
 
     /// What needs nobody else.
-    fn at_once(&mut self, fact: &Fact, kind: ResponseKind) -> Option<(ResponseState, String)> {
+    fn at_once(&mut self, fact: &Fact, kind: ResponseKind, object: &OsBytes) -> Option<(ResponseState, String)> {
         match kind {
             ResponseKind::Audit => Some((ResponseState::Confirmed, "on record".into())),
             ResponseKind::Taint => Some(match fact.process {
@@ -175,12 +185,20 @@ impl RuleJudge {
                 }
                 None => (ResponseState::Failed, "the process is not known".into()),
             }),
+            ResponseKind::Deny if self.was_denied(fact, object) => {
+                Some((ResponseState::Confirmed, "the call failed with EPERM before it was made".into()))
+            }
             ResponseKind::Deny => {
-                let evidence = "the call was not held before it happened, so it could not be denied";
+                let evidence = "best_effort: the call was judged after it had happened, so it was not denied";
                 Some((ResponseState::Unsupported, evidence.into()))
             }
             _ => None,
         }
+    }
+
+    fn was_denied(&self, fact: &Fact, object: &OsBytes) -> bool {
+        let refused = matches!(&fact.what, What::Network(call) if call.result == CallResult::Errno(errno::EPERM));
+        refused && fact.process.is_some_and(|process| self.denied.holds(process, object))
     }
 
     fn target(&self, fact: &Fact, kind: ResponseKind) -> ResponseTarget {

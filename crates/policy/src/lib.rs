@@ -6,6 +6,7 @@
 pub mod command;
 pub mod diagnostic;
 pub mod event;
+pub mod gate;
 pub mod glob;
 pub mod judge;
 pub mod load;
@@ -19,6 +20,7 @@ mod yaml;
 
 pub use diagnostic::Diagnostic;
 pub use event::PolicyEvent;
+pub use gate::{Denied, RuleGate};
 pub use judge::RuleJudge;
 pub use load::{LoadError, lint, load};
 pub use rules::{Judgement, RuleSet};

@@ -107,7 +107,10 @@ impl Record {
         let request = self.request().map_err(before_start)?;
         let judge = self.rules.judge(&store, &request).map_err(before_start)?;
         let recorded = match &judge {
-            Some(make) => agentprov_ingest::record_judged(&store, &request, make, &mut notice)?,
+            Some(judging) => {
+                let gate = judging.gate.clone();
+                agentprov_ingest::record_judged(&store, &request, &judging.make, gate, &mut notice)?
+            }
             None => agentprov_ingest::record(&store, &request, &mut notice)?,
         };
         if self.sample_interval_ms.is_some() && recorded.finished.mechanism != Mechanism::Procfs {

@@ -1,10 +1,11 @@
 //! Rules that judge a recording, and what may be done about it.
 
 use crate::failure::Failure;
+use agentprov_capture::Gate;
 use agentprov_ingest::{Judge, RecordRequest};
 use agentprov_model::{EventTime, ResponseKind, RuleMode};
 use agentprov_policy::respond::{Adapter, Export, Kill, ProcPipes, Quarantine, Responder, Retry, Webhook};
-use agentprov_policy::{RuleJudge, RuleSet};
+use agentprov_policy::{Denied, RuleGate, RuleJudge, RuleSet};
 use agentprov_store::Store;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,14 @@ pub(crate) struct Rules {
     /// File with the key that signs notices
     #[arg(long, value_name = "FILE", requires = "webhook")]
     webhook_key: Option<PathBuf>,
+}
+
+/// How a recording is judged.
+pub(crate) struct Judging<M> {
+    /// Makes the judge, in the process that records.
+    pub(crate) make: M,
+    /// Asked before connections, where rules act.
+    pub(crate) gate: Option<Arc<dyn Gate>>,
 }
 
 /// Whether rules act.
@@ -67,21 +76,31 @@ impl Rules {
         &self,
         store: &Store,
         request: &RecordRequest,
-    ) -> Result<Option<impl Fn() -> std::io::Result<Box<dyn Judge>> + use<>>, Failure> {
+    ) -> Result<Option<Judging<impl Fn() -> std::io::Result<Box<dyn Judge>> + use<>>>, Failure> {
         let Some(path) = &self.rules else { return Ok(None) };
         let rules = Arc::new(load(Some(path))?);
         let mode = RuleMode::from(self.mode);
         let folder = store.dir().join("responses").join(request.attempt_id.as_str());
         let webhook = self.webhook(&folder)?;
         let run = request.run.to_string();
-        Ok(Some(move || {
+        let denied = Denied::default();
+        let gate: Option<Arc<dyn Gate>> = match mode {
+            RuleMode::Detect => None,
+            RuleMode::Enforce => {
+                let gate = RuleGate::new(&rules, denied.clone()).map_err(|error| Failure::new(error.to_string()))?;
+                Some(Arc::new(gate))
+            }
+        };
+        let make = move || {
             let judge = RuleJudge::new(Arc::clone(&rules), mode).with_pipes(Box::new(ProcPipes)).in_run(&run);
+            let judge = judge.with_denied(denied.clone());
             let judge = match mode {
                 RuleMode::Detect => judge,
                 RuleMode::Enforce => judge.with_responder(responder(&folder, webhook.clone())?),
             };
             Ok(Box::new(judge) as Box<dyn Judge>)
-        }))
+        };
+        Ok(Some(Judging { make, gate }))
     }
 
     fn webhook(&self, folder: &Path) -> Result<Option<Webhook>, Failure> {

@@ -2,6 +2,7 @@
 
 mod contract;
 mod facts;
+mod gate;
 mod judging;
 mod mistakes;
 mod monotone;
