@@ -68,14 +68,14 @@ pub(crate) struct Record {
     /// Write the manifest to a file and leave both streams to the command
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     json_file: Option<PathBuf>,
-    #[command(flatten)]
-    rules: Rules,
     /// Print no summary
     #[arg(long, short)]
     quiet: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
+    #[command(flatten)]
+    rules: Rules,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -109,7 +109,7 @@ impl Record {
         let recorded = match &judge {
             Some(judging) => {
                 let gate = judging.gate.clone();
-                agentprov_ingest::record_judged(&store, &request, &judging.make, gate, &mut notice)?
+                agentprov_ingest::record_judged(&store, &request, &*judging.make, gate, &mut notice)?
             }
             None => agentprov_ingest::record(&store, &request, &mut notice)?,
         };

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use agentprov_capture::Gate;
-use agentprov_ingest::{Judge, RecordRequest};
+use agentprov_ingest::{Judge, MakeJudge, RecordRequest};
 use agentprov_model::{EventTime, ResponseKind, RuleMode};
 use agentprov_policy::respond::{Adapter, Export, Kill, ProcPipes, Quarantine, Responder, Retry, Webhook};
 use agentprov_policy::{Denied, RuleGate, RuleJudge, RuleSet};
@@ -33,9 +33,9 @@ pub(crate) struct Rules {
 }
 
 /// How a recording is judged.
-pub(crate) struct Judging<M> {
+pub(crate) struct Judging {
     /// Makes the judge, in the process that records.
-    pub(crate) make: M,
+    pub(crate) make: Box<MakeJudge<'static>>,
     /// Asked before connections, where rules act.
     pub(crate) gate: Option<Arc<dyn Gate>>,
 }
@@ -72,11 +72,7 @@ pub(crate) fn load(path: Option<&Path>) -> Result<RuleSet, Failure> {
 
 impl Rules {
     /// Makes the judge where rules were named. Mistakes are found here, before the command starts.
-    pub(crate) fn judge(
-        &self,
-        store: &Store,
-        request: &RecordRequest,
-    ) -> Result<Option<Judging<impl Fn() -> std::io::Result<Box<dyn Judge>> + use<>>>, Failure> {
+    pub(crate) fn judge(&self, store: &Store, request: &RecordRequest) -> Result<Option<Judging>, Failure> {
         let Some(path) = &self.rules else { return Ok(None) };
         let rules = Arc::new(load(Some(path))?);
         let mode = RuleMode::from(self.mode);
@@ -100,7 +96,7 @@ impl Rules {
             };
             Ok(Box::new(judge) as Box<dyn Judge>)
         };
-        Ok(Some(Judging { make, gate }))
+        Ok(Some(Judging { make: Box::new(make), gate }))
     }
 
     fn webhook(&self, folder: &Path) -> Result<Option<Webhook>, Failure> {
