@@ -85,6 +85,7 @@ fn mistakes_in_rules_are_found_before_the_command_runs() {
     let lint = place.run(["policy", "lint", "../rules.yaml"]);
     assert_eq!(lint.status, 1);
     assert!(lint.stdout.contains("unknown key 'x'"), "{}", lint.stdout);
+    let place = Place::new();
     std::fs::write(
         place.root().join("events.jsonl"),
         "{\"event_type\":\"execve\",\"args\":[\"pip\",\"install\",\"x\"]}\n",
