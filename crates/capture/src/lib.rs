@@ -53,7 +53,7 @@ mod elsewhere;
 pub use clock::Clock;
 pub use command::{Command, KeepOutput, StdoutTo};
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{BackendProbe, boot_id, is_alive, probe, process_key, record};
+pub use elsewhere::{BackendProbe, boot_id, is_alive, probe, process_key, record, record_gated};
 pub use finished::{CaptureError, Finished, Notice};
 #[cfg(target_os = "linux")]
 pub use front::{record, record_gated};
