@@ -9,7 +9,10 @@ use crate::output_line::OutputLine;
 use crate::ptrace::network;
 use crate::sys::notify::{self, Held};
 use crate::sys::{fd, memory};
-use agentprov_model::{CallResult, NetworkCall, NetworkOp, OsBytes, ProcessId, SocketAddress, What};
+use agentprov_model::{
+    CallResult, ClaimClass, Gap, GapKind, NetworkCall, NetworkOp, OsBytes, ProcessId, SocketAddress, What,
+};
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -30,6 +33,8 @@ pub(crate) struct Guard {
     gate: Arc<dyn Gate>,
     line: Line,
     blocking: AtomicUsize,
+    /// Who was seen to hand work to a daemon outside the tree: said once a process.
+    delegating: Mutex<HashSet<ProcessId>>,
 }
 
 /// One held connect, copied.
@@ -47,7 +52,8 @@ struct Call {
 impl Guard {
     /// Starts the thread that serves until nobody is left who could ask.
     pub(crate) fn start(listener: OwnedFd, gate: Arc<dyn Gate>, line: Line) -> io::Result<()> {
-        let guard = Arc::new(Self { listener, gate, line, blocking: AtomicUsize::new(0) });
+        let guard =
+            Arc::new(Self { listener, gate, line, blocking: AtomicUsize::new(0), delegating: Mutex::default() });
         std::thread::Builder::new().name("guard".to_owned()).spawn(move || guard.serve()).map(drop)
     }
 
@@ -106,11 +112,28 @@ impl Guard {
     fn end(&self, call: &Call, errno: i32) {
         let result = if errno == 0 { CallResult::Ok(0) } else { CallResult::Errno(errno) };
         if let Some(out) = self.line.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            self.delegation(out, call, result);
             let what = NetworkCall { op: NetworkOp::Connect, address: call.address.clone(), result };
             let tid = (call.held.tid != call.tgid).then_some(call.held.tid.cast_unsigned());
             out.say_of(out.now(), call.process, tid, What::Network(what));
         }
         notify::answer(self.listener.as_raw_fd(), call.held.id, errno);
+    }
+
+    fn delegation(&self, out: &OutputLine, call: &Call, result: CallResult) {
+        let Some(name) = network::delegate(&call.address).filter(|_| result.succeeded()) else { return };
+        let mut known = self.delegating.lock().unwrap_or_else(PoisonError::into_inner);
+        if call.process.is_some_and(|process| !known.insert(process)) {
+            return;
+        }
+        let gap = Gap {
+            kind: GapKind::DelegatedWork,
+            classes: vec![ClaimClass::Processes, ClaimClass::FileWrites, ClaimClass::Network],
+            detail: format!("a process talked to {name}, which works outside the recorded tree"),
+            way_out: None,
+            count: 1,
+        };
+        out.gap(call.process, gap);
     }
 
     /// Copies everything that the call needs, then makes sure that it was the caller's: a call that still waits has

@@ -149,6 +149,7 @@ fn race(ports: &str) {
     // struct sockaddr_in: family, port, address, padding.
     let address: &'static [AtomicU16; 8] = Box::leak(Box::new(std::array::from_fn(|_| AtomicU16::new(0))));
     address[0].store(libc::AF_INET as u16, Ordering::SeqCst);
+    address[1].store(allowed, Ordering::SeqCst);
     let ip = u32::from_ne_bytes([127, 0, 0, 1]).to_ne_bytes();
     address[2].store(u16::from_ne_bytes([ip[0], ip[1]]), Ordering::SeqCst);
     address[3].store(u16::from_ne_bytes([ip[2], ip[3]]), Ordering::SeqCst);
