@@ -38,12 +38,22 @@ impl BudgetedContents {
         Self { blobs, budgets, held_before, added: AtomicU64::new(0), redactor: Redactor::new() }
     }
 
-    fn over_budget(&self) -> Option<HashOnly> {
-        let added = self.added.load(Ordering::Relaxed);
-        if added >= self.budgets.run_bytes {
-            return Some(HashOnly::RunBudget);
-        }
-        (self.held_before + added >= self.budgets.store_bytes).then_some(HashOnly::StoreBudget)
+    /// Takes what the bytes need at most, before it is known what they compress to, so that no budget is overrun.
+    fn reserve(&self, bytes: u64) -> Result<(), HashOnly> {
+        let added = self.added.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let refused = if added > self.budgets.run_bytes {
+            Some(HashOnly::RunBudget)
+        } else {
+            (self.held_before + added > self.budgets.store_bytes).then_some(HashOnly::StoreBudget)
+        };
+        refused.map_or(Ok(()), |reason| {
+            self.give_back(bytes);
+            Err(reason)
+        })
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.added.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -52,15 +62,19 @@ impl ContentSink for BudgetedContents {
         if self.blobs.path(&sha256).exists() {
             return Kept::Stored;
         }
-        if let Some(reason) = self.over_budget() {
+        let reserved = bytes.len() as u64;
+        if let Err(reason) = self.reserve(reserved) {
             return Kept::HashOnly(reason);
         }
         match self.blobs.put(&sha256, bytes) {
             Ok(on_disk) => {
-                self.added.fetch_add(on_disk, Ordering::Relaxed);
+                self.give_back(reserved.saturating_sub(on_disk));
                 Kept::Stored
             }
-            Err(_) => Kept::HashOnly(HashOnly::StoreFailed),
+            Err(_) => {
+                self.give_back(reserved);
+                Kept::HashOnly(HashOnly::StoreFailed)
+            }
         }
     }
 

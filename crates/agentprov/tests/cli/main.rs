@@ -10,5 +10,6 @@ mod demo;
 mod outlived;
 mod place;
 mod record;
+mod seen;
 mod tamper;
 mod workloads;
