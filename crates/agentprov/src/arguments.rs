@@ -48,6 +48,12 @@ pub(crate) enum Command {
     /// Ask about counts, coverage and scopes
     #[command(subcommand)]
     Observe(commands::observe::Observe),
+    /// Risks, what was done about them, and deviations
+    #[command(subcommand)]
+    Security(commands::security::Security),
+    /// Try rules, check rule files, list decisions
+    #[command(subcommand)]
+    Policy(commands::policy::Policy),
     /// Summaries of evidence for other programs
     #[command(subcommand)]
     Evidence(commands::evidence::Evidence),

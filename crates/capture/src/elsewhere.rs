@@ -2,10 +2,12 @@
 
 use crate::command::Command;
 use crate::finished::{CaptureError, Finished, Notice};
+use crate::gate::Gate;
 use crate::observation::{Recorder, RecorderFault};
 use crate::options::Options;
 use agentprov_model::{BootId, ProcessKey};
 use std::io;
+use std::sync::Arc;
 
 /// One line of a diagnosis.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +35,20 @@ pub fn probe() -> Vec<BackendProbe> {
 pub fn record<R: Recorder + 'static>(
     _command: &Command,
     _options: &Options,
+    _make_recorder: impl FnOnce() -> Result<R, RecorderFault>,
+    _notice: &mut dyn FnMut(Notice),
+) -> Result<Finished, CaptureError> {
+    Err(CaptureError::NeedsLinux)
+}
+
+/// Says that recording needs Linux.
+///
+/// # Errors
+/// Always [`CaptureError::NeedsLinux`].
+pub fn record_gated<R: Recorder + 'static>(
+    _command: &Command,
+    _options: &Options,
+    _make_gate: impl FnOnce() -> Option<Arc<dyn Gate>>,
     _make_recorder: impl FnOnce() -> Result<R, RecorderFault>,
     _notice: &mut dyn FnMut(Notice),
 ) -> Result<Finished, CaptureError> {

@@ -2,6 +2,7 @@
 
 use crate::command::Command;
 use crate::finished::{CaptureError, Finished, Notice};
+use crate::gate::Gate;
 use crate::launch;
 use crate::observation::{Recorder, RecorderFault};
 use crate::options::Options;
@@ -13,6 +14,7 @@ use crate::sys::signals::{self, Mask, SignalFd};
 use crate::sys::socket;
 use crate::wire::{Inbox, Message};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 
 /// Signals that the front passes on or swallows instead of dying of them.
 const TAKEN: [i32; 9] = [
@@ -41,6 +43,20 @@ pub fn record<R: Recorder + 'static>(
     make_recorder: impl FnOnce() -> Result<R, RecorderFault>,
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Finished, CaptureError> {
+    record_gated(command, options, || None, make_recorder, notice)
+}
+
+/// Records a command, and asks a gate before each connection. `make_gate` is called in the tracer process.
+///
+/// # Errors
+/// As [`record`]; also when a gate is wanted and the host can't hold calls.
+pub fn record_gated<R: Recorder + 'static>(
+    command: &Command,
+    options: &Options,
+    make_gate: impl FnOnce() -> Option<Arc<dyn Gate>>,
+    make_recorder: impl FnOnce() -> Result<R, RecorderFault>,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Finished, CaptureError> {
     if command.argv.is_empty() {
         return Err(CaptureError::EmptyCommand);
     }
@@ -51,7 +67,7 @@ pub fn record<R: Recorder + 'static>(
     }
     let taken = Mask::of(&TAKEN);
     let before = taken.block();
-    let result = fork_tracer(command, options, make_recorder, before, notice, &taken);
+    let result = fork_tracer(command, options, make_gate, make_recorder, before, notice, &taken);
     before.restore();
     result
 }
@@ -59,6 +75,7 @@ pub fn record<R: Recorder + 'static>(
 fn fork_tracer<R: Recorder + 'static>(
     command: &Command,
     options: &Options,
+    make_gate: impl FnOnce() -> Option<Arc<dyn Gate>>,
     make_recorder: impl FnOnce() -> Result<R, RecorderFault>,
     before: Mask,
     notice: &mut dyn FnMut(Notice),
@@ -72,7 +89,9 @@ fn fork_tracer<R: Recorder + 'static>(
             drop(ours);
             drop(signals);
             // Nothing of the caller's may run in this process: no destructors, no unwinding into its frames.
-            let run = std::panic::AssertUnwindSafe(|| session::run(command, options, launch, make_recorder, theirs));
+            let run = std::panic::AssertUnwindSafe(|| {
+                session::run(command, options, launch, make_gate(), make_recorder, theirs);
+            });
             let status = match std::panic::catch_unwind(run) {
                 Ok(()) => 0,
                 Err(_) => 70,

@@ -46,6 +46,7 @@ pub(crate) fn prepare(command: &Command, mask: Mask) -> Result<Launch, CaptureEr
         stderr: None,
         mask,
         filter: Vec::new(),
+        guard: None,
         cgroup: None,
     })
 }

@@ -9,6 +9,7 @@
 
 pub mod command;
 pub mod finished;
+pub mod gate;
 pub mod observation;
 pub mod options;
 
@@ -18,6 +19,8 @@ mod cgroup;
 mod clock;
 #[cfg(target_os = "linux")]
 mod front;
+#[cfg(target_os = "linux")]
+mod guard;
 #[cfg(target_os = "linux")]
 mod identity;
 #[cfg(target_os = "linux")]
@@ -50,10 +53,11 @@ mod elsewhere;
 pub use clock::Clock;
 pub use command::{Command, KeepOutput, StdoutTo};
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{BackendProbe, boot_id, is_alive, probe, process_key, record};
+pub use elsewhere::{BackendProbe, boot_id, is_alive, probe, process_key, record, record_gated};
 pub use finished::{CaptureError, Finished, Notice};
 #[cfg(target_os = "linux")]
-pub use front::record;
+pub use front::{record, record_gated};
+pub use gate::{Gate, Ruling};
 #[cfg(target_os = "linux")]
 pub use identity::{boot_id, is_alive, process_key};
 pub use observation::{AttemptEnd, ContentSink, Observation, Recorder, RecorderFault, ScopeStart};

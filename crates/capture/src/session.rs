@@ -4,6 +4,8 @@ use crate::cgroup::Scope;
 use crate::clock::Clock;
 use crate::command::Command;
 use crate::finished::{CaptureError, Finished};
+use crate::gate::Gate;
+use crate::guard::{Guard, Line};
 use crate::identity;
 use crate::observation::{AttemptEnd, Observation, Recorder, RecorderFault, ScopeStart};
 use crate::options::Options;
@@ -11,8 +13,8 @@ use crate::output::Pumps;
 use crate::output_line::{self, OutputLine};
 use crate::ptrace::serve;
 use crate::ptrace::tracer::Seen;
-use crate::sys::fork::{self, Gate, Launch};
-use crate::sys::{fd, ptrace, signals};
+use crate::sys::fork::{self, Launch};
+use crate::sys::{fd, notify, ptrace, signals};
 use crate::wire::{self, Message};
 use crate::workspace::git;
 use crate::{probe, procfs, traced};
@@ -22,7 +24,8 @@ use agentprov_model::{
 };
 use crossbeam_channel::{Receiver, TryRecvError};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -53,6 +56,8 @@ struct Root {
     key: ProcessKey,
     go: OwnedFd,
     report: OwnedFd,
+    /// From which the number of the guard's listener is read.
+    guard: Option<OwnedFd>,
     scope: Result<Scope, String>,
     inherited: Vec<Inherited>,
     pumps: Pumps,
@@ -63,10 +68,11 @@ pub(crate) fn run<R: Recorder + 'static>(
     command: &Command,
     options: &Options,
     launch: Launch,
+    gate: Option<Arc<dyn Gate>>,
     make_recorder: impl FnOnce() -> Result<R, RecorderFault>,
     front: OwnedFd,
 ) {
-    match record(command, options, launch, make_recorder, &front) {
+    match record(command, options, launch, gate, make_recorder, &front) {
         Ok(Sealed { finished, staying, scope }) => {
             // The caller's directory must not stay busy, nor its memory in use.
             let _root_always_exists = std::env::set_current_dir("/");
@@ -91,6 +97,7 @@ fn record<R: Recorder + 'static>(
     command: &Command,
     options: &Options,
     mut launch: Launch,
+    gate: Option<Arc<dyn Gate>>,
     make_recorder: impl FnOnce() -> Result<R, RecorderFault>,
     front: &OwnedFd,
 ) -> Result<Sealed, CaptureError> {
@@ -100,7 +107,11 @@ fn record<R: Recorder + 'static>(
     } else {
         fork::become_subreaper();
     }
-    let mut root = fork_root(command, &mut launch)?;
+    if gate.is_some() && mechanism != Mechanism::Ptrace {
+        let reason = "calls can be denied only by the back-end ptrace".to_owned();
+        return Err(CaptureError::Backend { backend: mechanism.name(), reason });
+    }
+    let mut root = fork_root(command, &mut launch, gate.is_some())?;
     drop(launch);
     leave_the_terminal(&root, front);
     if mechanism == Mechanism::Ptrace
@@ -138,7 +149,15 @@ fn record<R: Recorder + 'static>(
     };
     root.pumps.start();
     let started = clock.now();
-    let go = || fd::write_all(root.go.as_raw_fd(), &[1]).is_ok();
+    let line: Line = Arc::new(Mutex::new(Some(out.clone())));
+    let guarded = gate.zip(root.guard.take());
+    let go = || {
+        let begun = fd::write_all(root.go.as_raw_fd(), &[1]).is_ok();
+        match guarded {
+            Some((gate, from)) => begun && guard_root(root.pid, root.go.as_raw_fd(), &from, gate, &line),
+            None => begun,
+        }
+    };
     let seen = match mechanism {
         Mechanism::Ptrace => traced::run(session, sink.clone(), go),
         Mechanism::Procfs => procfs::run(session, sink.clone(), go),
@@ -156,6 +175,8 @@ fn record<R: Recorder + 'static>(
     let coverage = out.coverage();
     let wall_ns = u64::try_from(ended.since(started)).unwrap_or(0);
     let handed_on = out.handed_on();
+    // The guard serves on; what it sees from here on is no part of the recording.
+    line.lock().unwrap_or_else(PoisonError::into_inner).take();
     drop(out);
     drop(sink);
     let end = AttemptEnd {
@@ -184,15 +205,29 @@ fn record<R: Recorder + 'static>(
     Ok(Sealed { finished, staying: seen.staying, scope: root.scope.ok() })
 }
 
+/// Takes the listener of the root and starts its guard; then lets the root go on. Where the root ended before, its report
+/// says why.
+fn guard_root(pid: i32, go: RawFd, from: &OwnedFd, gate: Arc<dyn Gate>, line: &Line) -> bool {
+    let mut number = [0u8; 4];
+    if !matches!(fd::read(from.as_raw_fd(), &mut number), Ok(4)) {
+        return true;
+    }
+    let listener = signals::pidfd(pid).and_then(|pidfd| notify::take_descriptor(&pidfd, i32::from_ne_bytes(number)));
+    let started = listener.and_then(|listener| Guard::start(listener, gate, Arc::clone(line)));
+    started.is_ok() && fd::write_all(go, &[1]).is_ok()
+}
+
 /// Ends a root that never ran, and gives the error back.
 fn abandon(root: &Root, error: CaptureError) -> CaptureError {
     fork::kill(root.pid, libc::SIGKILL);
     error
 }
 
-fn fork_root(command: &Command, launch: &mut Launch) -> Result<Root, CaptureError> {
+fn fork_root(command: &Command, launch: &mut Launch, guarded: bool) -> Result<Root, CaptureError> {
     let (go_read, go) = fd::pipe().map_err(CaptureError::os("pipe"))?;
     let (report, report_write) = fd::pipe().map_err(CaptureError::os("pipe"))?;
+    let guard = if guarded { Some(fd::pipe().map_err(CaptureError::os("pipe"))?) } else { None };
+    launch.guard = guard.as_ref().map(|(_, to)| (crate::ptrace::filter::guard(), to.as_raw_fd()));
     let mut pumps = Pumps::default();
     if let Some(keep) = command.keep_output {
         pumps = Pumps::prepare(keep, launch).map_err(CaptureError::os("pipe"))?;
@@ -200,15 +235,16 @@ fn fork_root(command: &Command, launch: &mut Launch) -> Result<Root, CaptureErro
     let scope = Scope::create();
     launch.cgroup = scope.as_ref().ok().and_then(Scope::directory);
     let inherited = inherited_files();
-    let gate = Gate { wait: go_read.as_raw_fd(), open: go.as_raw_fd() };
+    let gate = fork::Gate { wait: go_read.as_raw_fd(), open: go.as_raw_fd() };
     let pid = fork::spawn(launch, gate, report_write.as_raw_fd()).map_err(CaptureError::os("fork"))?;
     drop((go_read, report_write));
+    let guard = guard.map(|(from, _to)| from);
     // The kernel decides whether it may be born there: look where it is.
     let scope = scope.and_then(|scope| scope.confirm(pid));
     pumps.forget_child_ends();
     let key = identity::process_key(pid.cast_unsigned()).map_err(CaptureError::os("/proc/<pid>/stat"));
     match key {
-        Ok(key) => Ok(Root { pid, key, go, report, scope, inherited, pumps }),
+        Ok(key) => Ok(Root { pid, key, go, report, guard, scope, inherited, pumps }),
         Err(error) => {
             fork::kill(pid, libc::SIGKILL);
             Err(error)
@@ -241,6 +277,7 @@ fn inherited_files() -> Vec<Inherited> {
 fn leave_the_terminal(root: &Root, front: &OwnedFd) {
     fork::new_session();
     let mut keep = vec![front.as_raw_fd(), root.go.as_raw_fd(), root.report.as_raw_fd()];
+    keep.extend(root.guard.as_ref().map(AsRawFd::as_raw_fd));
     keep.extend(root.inherited.iter().filter_map(|file| file.file.as_ref().map(AsRawFd::as_raw_fd)));
     keep.extend(root.pumps.descriptors());
     if let Ok(null) = fd::open(c"/dev/null", libc::O_RDWR) {

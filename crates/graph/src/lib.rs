@@ -21,6 +21,7 @@ pub mod result_set;
 pub mod run_log;
 pub mod runs;
 pub mod scope_context;
+pub mod security;
 pub mod selection;
 pub mod show;
 pub mod timeline;

@@ -1,6 +1,6 @@
 //! From an observation to a fact that is ready for append.
 
-use crate::judge::Judge;
+use crate::judge::{Derived, Judge};
 use crate::redact::Redactor;
 use agentprov_capture::Observation;
 use agentprov_model::{AttemptId, AttemptNo, Basis, EventId, EventTime, Fact, Vantage};
@@ -8,42 +8,51 @@ use agentprov_store::Prepared;
 
 /// Intake of one attempt. Ids derive from the attempt and the ordinal of the observation in it.
 pub struct Intake {
+    stamp: Stamp,
+    judge: Box<dyn Judge>,
+}
+
+/// Gives observations their attempt and id.
+struct Stamp {
     attempt: AttemptNo,
     attempt_id: AttemptId,
     ordinal: u64,
     redactor: Redactor,
-    judge: Box<dyn Judge>,
 }
 
 impl Intake {
     /// An intake for the attempt.
     pub fn new(attempt: AttemptNo, attempt_id: AttemptId, redactor: Redactor, judge: Box<dyn Judge>) -> Self {
-        Self { attempt, attempt_id, ordinal: 0, redactor, judge }
+        Self { stamp: Stamp { attempt, attempt_id, ordinal: 0, redactor }, judge }
     }
 
     /// The attempt.
     pub fn attempt(&self) -> AttemptNo {
-        self.attempt
+        self.stamp.attempt
     }
 
     /// Takes one observation; `out` gets the fact and what the judge derived from it.
     pub fn take(&mut self, observation: Observation, recorded: EventTime, out: &mut Vec<Prepared>) {
-        let fact = self.fact(observation, recorded);
-        let mut derived = Vec::new();
-        self.judge.judge(&fact, &mut |what| derived.push(what));
+        let fact = self.stamp.fact(observation, recorded);
         out.push(Prepared::new(&fact));
-        for what in derived {
-            let observation = Observation {
-                at: fact.at,
-                vantage: Vantage::Engine,
-                basis: Basis::Derived,
-                process: fact.process,
-                tid: fact.tid,
-                what,
-            };
-            let fact = self.fact(observation, recorded);
-            out.push(Prepared::new(&fact));
-        }
+        let Self { stamp, judge } = self;
+        judge.judge(&fact, &mut |derived| stamp.derived(derived, recorded, out));
+    }
+
+    /// Takes what the judge still owes when no more observations come.
+    pub fn finish(&mut self, now: EventTime, out: &mut Vec<Prepared>) {
+        let Self { stamp, judge } = self;
+        judge.finish(&mut |derived| stamp.derived(derived, now, out));
+    }
+}
+
+impl Stamp {
+    fn derived(&mut self, derived: Derived, recorded: EventTime, out: &mut Vec<Prepared>) -> EventId {
+        let Derived { at, process, what } = derived;
+        let observation = Observation { at, vantage: Vantage::Engine, basis: Basis::Derived, process, tid: None, what };
+        let fact = self.fact(observation, recorded);
+        out.push(Prepared::new(&fact));
+        fact.id
     }
 
     fn fact(&mut self, observation: Observation, recorded: EventTime) -> Fact {

@@ -11,6 +11,6 @@ pub mod recovery;
 pub mod redact;
 
 pub use intake::Intake;
-pub use judge::{Judge, Unjudged};
-pub use recording::{RecordError, RecordRequest, Recorded, record};
+pub use judge::{Derived, Emit, Judge, Unjudged};
+pub use recording::{MakeJudge, RecordError, RecordRequest, Recorded, record, record_judged};
 pub use redact::Redactor;

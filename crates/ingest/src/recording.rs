@@ -7,11 +7,11 @@ pub use request::{RecordError, RecordRequest, Recorded};
 
 use crate::contents::BudgetedContents;
 use crate::intake::Intake;
-use crate::judge::Unjudged;
+use crate::judge::{Judge, Unjudged};
 use crate::recovery;
 use crate::redact::Redactor;
 use agentprov_capture::{
-    AttemptEnd, CaptureError, ContentSink, Notice, Observation, Orphans, Recorder, RecorderFault, ScopeStart,
+    AttemptEnd, CaptureError, ContentSink, Gate, Notice, Observation, Orphans, Recorder, RecorderFault, ScopeStart,
 };
 use agentprov_model::index::{CountGroup, CountName};
 use agentprov_model::{
@@ -23,13 +23,36 @@ use appender::Appender;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-/// Records one command as an attempt of a run.
+/// Records one command as an attempt of a run; nothing is judged.
 ///
 /// # Errors
 /// [`RecordError`] when the recording could not begin or the command's end was not seen. That the command failed is no error.
 pub fn record(store: &Store, request: &RecordRequest, notice: &mut dyn FnMut(Notice)) -> Result<Recorded, RecordError> {
-    let make = || StoreRecorder::open(store.clone(), request.clone()).map_err(fault);
-    let finished = agentprov_capture::record(&request.command, &request.options, make, notice)
+    record_judged(store, request, &|| Ok(Box::new(Unjudged)), None, notice)
+}
+
+/// Makes the judge of an attempt. Called in the process that records, where threads that it starts live on.
+pub type MakeJudge<'m> = dyn Fn() -> std::io::Result<Box<dyn Judge>> + 'm;
+
+/// Records one command as an attempt of a run, and judges what it does; a gate is asked before connections are made.
+///
+/// # Errors
+/// [`RecordError`] when the recording could not begin or the command's end was not seen. That the command failed is no error.
+pub fn record_judged(
+    store: &Store,
+    request: &RecordRequest,
+    judge: &MakeJudge<'_>,
+    gate: Option<Arc<dyn Gate>>,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Recorded, RecordError> {
+    let make = || {
+        let judge = judge().map_err(|error| RecorderFault {
+            message: format!("the judge can't start: {error}"),
+            hint: Some("record without --mode enforce".into()),
+        })?;
+        StoreRecorder::open(store.clone(), request.clone(), judge).map_err(fault)
+    };
+    let finished = agentprov_capture::record_gated(&request.command, &request.options, || gate, make, notice)
         .map_err(|error: CaptureError| RecordError::Capture(error))?;
     Ok(Recorded { run: request.run.clone(), attempt_id: request.attempt_id.clone(), finished })
 }
@@ -46,6 +69,8 @@ struct StoreRecorder {
     writer: Option<Writer>,
     contents: Arc<BudgetedContents>,
     session: Option<Session>,
+    /// Until the attempt has begun.
+    judge: Option<Box<dyn Judge>>,
 }
 
 /// An attempt that has begun.
@@ -56,11 +81,11 @@ struct Session {
 }
 
 impl StoreRecorder {
-    fn open(store: Store, request: RecordRequest) -> Result<Self, StoreError> {
+    fn open(store: Store, request: RecordRequest, judge: Box<dyn Judge>) -> Result<Self, StoreError> {
         let writer = store.writer()?;
         let held = store.reader()?.store_usage()?.blob_bytes;
         let contents = Arc::new(BudgetedContents::new(store.blobs(), request.budgets, held));
-        Ok(Self { store, request, writer: Some(writer), contents, session: None })
+        Ok(Self { store, request, writer: Some(writer), contents, session: None, judge: Some(judge) })
     }
 
     fn attempt_started(&self, start: &ScopeStart) -> AttemptStarted {
@@ -90,18 +115,20 @@ impl StoreRecorder {
     }
 
     fn open_attempt(
-        &self,
+        &mut self,
         writer: &mut Writer,
         start: &ScopeStart,
     ) -> Result<(agentprov_store::RunNo, Intake), StoreError> {
         recovery::mark_interrupted(&self.store, writer, start.at, &agentprov_capture::is_alive)?;
         let mut what = Some(What::AttemptStarted(self.attempt_started(start)));
+        let mut judge = self.judge.take();
         writer.transaction(Durability::Process, |batch| {
             let run = batch.open_run(&self.request.run)?;
             let count = CountName { group: CountGroup::Type, name: EventType::ToolCallStart.name() };
             let earlier = batch.tally(run, count)?;
             let no = AttemptNo(u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1));
-            let mut intake = Intake::new(no, self.request.attempt_id.clone(), Redactor::new(), Box::new(Unjudged));
+            let judge = judge.take().unwrap_or_else(|| Box::new(Unjudged));
+            let mut intake = Intake::new(no, self.request.attempt_id.clone(), Redactor::new(), judge);
             let mut prepared = Vec::new();
             if let Some(what) = what.take() {
                 intake.take(engine(start.at, what), start.at, &mut prepared);
@@ -183,6 +210,7 @@ impl Recorder for StoreRecorder {
                     coverage,
                 }));
                 let mut prepared = Vec::new();
+                intake.finish(end.at, &mut prepared);
                 for what in closing {
                     intake.take(engine(end.at, what), end.at, &mut prepared);
                 }

@@ -1,5 +1,7 @@
 //! errno numbers by name, as on Linux (asm-generic, which x86_64 and arm64 share).
 
+/// Operation not permitted.
+pub const EPERM: i32 = 1;
 /// No such file or directory.
 pub const ENOENT: i32 = 2;
 /// Permission denied.

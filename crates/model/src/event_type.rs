@@ -89,6 +89,14 @@ named!(
         Output = "output",
         /// The recorder was killed.
         Interrupted = "interrupted",
+        /// Rules judge an attempt from here on.
+        PolicyRules = "policy_rules",
+        /// An event was judged.
+        PolicyDecision = "policy_decision",
+        /// A judgement that speaks against a process.
+        RiskSignal = "risk_signal",
+        /// A step of a response.
+        ResponseAction = "response_action",
     }
 );
 
@@ -103,6 +111,8 @@ named!(
         RuntimeTelemetry = "runtime_telemetry",
         /// What the recorder says about its evidence.
         Evidence = "evidence",
+        /// What was judged, and what was done about it.
+        RiskPolicy = "risk_policy",
     }
 );
 
@@ -129,6 +139,10 @@ impl Fact {
             What::Gap(_) => EventType::CoverageGap,
             What::Output(_) => EventType::Output,
             What::AttemptInterrupted(_) => EventType::Interrupted,
+            What::RulesApplied(_) => EventType::PolicyRules,
+            What::Decision(_) => EventType::PolicyDecision,
+            What::RiskSignal(_) => EventType::RiskSignal,
+            What::ResponseAction(_) => EventType::ResponseAction,
         }
     }
 
@@ -138,6 +152,9 @@ impl Fact {
             EventType::ToolCallStart | EventType::ToolCallEnd => Lane::AgentContext,
             EventType::ProcessStart | EventType::ProcessEnd => Lane::RuntimeProcess,
             EventType::CoverageGap | EventType::Output | EventType::Interrupted => Lane::Evidence,
+            EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
+                Lane::RiskPolicy
+            }
             _ => Lane::RuntimeTelemetry,
         }
     }
@@ -150,6 +167,9 @@ impl Fact {
             EventType::ProcessObserved | EventType::AbnormalProcessTree => "record_process_sample",
             EventType::FileWrite => "record_file_diff",
             EventType::CoverageGap | EventType::Output | EventType::Interrupted => "evidence",
+            EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
+                "security"
+            }
             _ => "record",
         }
     }

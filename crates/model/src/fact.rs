@@ -4,6 +4,7 @@
 //! hashed and never made again; fields may be added with `skip_serializing_if`, never renamed or reordered.
 
 use crate::coverage::Gap;
+use crate::decision::{Decision, ResponseAction, RiskSignal, RulesApplied};
 use crate::file::{FileChanged, FileOpened, FileVersion, OutputKept};
 use crate::ids::{AttemptNo, EventId};
 use crate::network::NetworkCall;
@@ -139,4 +140,12 @@ pub enum What {
     AttemptEnded(AttemptEnded),
     /// The attempt's recorder was found dead.
     AttemptInterrupted(AttemptInterrupted),
+    /// Rules judge the attempt from here on.
+    RulesApplied(RulesApplied),
+    /// An event was judged.
+    Decision(Decision),
+    /// A judgement that speaks against a process.
+    RiskSignal(RiskSignal),
+    /// A step of a response to a risk.
+    ResponseAction(ResponseAction),
 }

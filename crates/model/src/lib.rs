@@ -5,8 +5,10 @@
 //! serialised form of a [`Fact`] is the evidence itself, so its field order
 //! is part of the format (see `fact`).
 
+pub mod classify;
 pub mod content;
 pub mod coverage;
+pub mod decision;
 pub mod errno;
 pub mod event_type;
 pub mod fact;
@@ -22,8 +24,13 @@ pub mod scope;
 pub mod signal;
 pub mod time;
 
+pub use classify::{Classifier, SecretLevel};
 pub use content::{Content, ContentId, GitBlobId, HashOnly, Kept};
 pub use coverage::{ClaimClass, Coverage, CoverageReport, Gap, GapKind, Level};
+pub use decision::{
+    Decision, MatchedRule, ResponseAction, ResponseKind, ResponseState, ResponseTarget, RiskKind, RiskSignal, RuleMode,
+    RulesApplied, Severity, Verdict,
+};
 pub use event_type::{EventType, Lane};
 pub use fact::{Basis, Fact, Redaction, Vantage, What};
 pub use file::{

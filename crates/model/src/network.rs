@@ -1,5 +1,6 @@
 //! Socket calls and the addresses they name.
 
+use crate::classify::embedded_v4;
 use crate::os_bytes::OsBytes;
 use crate::outcome::CallResult;
 use serde::{Deserialize, Serialize};
@@ -85,16 +86,26 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// Classifies an address; IPv4-mapped IPv6 counts as its IPv4 address.
+    /// Classifies an address; IPv4-mapped, NAT64 and 6to4 IPv6 count as the IPv4 address to which they lead.
     pub fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
+        match ip {
             IpAddr::V4(ip) => Self::of_v4(ip),
-            IpAddr::V6(ip) => Self::of_v6(ip),
+            IpAddr::V6(ip) => embedded_v4(ip).map_or_else(|| Self::of_v6(ip), Self::of_v4),
+        }
+    }
+
+    /// The name as it stands in documents and rule files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Loopback => "loopback",
+            Self::Private => "private",
+            Self::Public => "public",
         }
     }
 
     fn of_v4(ip: Ipv4Addr) -> Self {
-        const METADATA: [[u8; 4]; 7] = [
+        const METADATA: [[u8; 4]; 9] = [
             [169, 254, 169, 254],
             [169, 254, 170, 2],
             [169, 254, 170, 23],
@@ -102,6 +113,8 @@ impl Destination {
             [192, 0, 0, 192],
             [100, 100, 100, 200],
             [169, 254, 42, 42],
+            [169, 254, 0, 23],
+            [169, 254, 10, 10],
         ];
         let octets = ip.octets();
         if METADATA.contains(&octets) {
@@ -118,11 +131,15 @@ impl Destination {
     }
 
     fn of_v6(ip: Ipv6Addr) -> Self {
-        const METADATA: [Ipv6Addr; 4] = [
+        const METADATA: [Ipv6Addr; 8] = [
             Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
             Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
             Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
             Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+            Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+            Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200),
+            Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+            Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1),
         ];
         let first = ip.segments()[0];
         if METADATA.contains(&ip) {

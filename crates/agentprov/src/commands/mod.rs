@@ -13,11 +13,14 @@ pub(crate) mod graph;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod observe;
+pub(crate) mod policy;
 pub(crate) mod prove;
 pub(crate) mod record;
+mod record_rules;
 mod record_summary;
 pub(crate) mod rm;
 pub(crate) mod runs;
+pub(crate) mod security;
 pub(crate) mod show;
 pub(crate) mod timeline;
 pub(crate) mod verify;
@@ -36,6 +39,8 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Timeline(command) => command.run(&context),
         Command::Graph(command) => command.run(&context),
         Command::Observe(command) => command.run(&context),
+        Command::Security(command) => command.run(&context),
+        Command::Policy(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),
         Command::Blame(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),

@@ -1,5 +1,6 @@
 //! `agentprov record`.
 
+use crate::commands::record_rules::Rules;
 use crate::commands::record_summary;
 use crate::context::{Context, absolute, current_dir};
 use crate::failure::{CommandResult, Failure, NOT_STARTED};
@@ -73,6 +74,8 @@ pub(crate) struct Record {
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
+    #[command(flatten)]
+    rules: Rules,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -102,7 +105,14 @@ impl Record {
             note(&format!("{} belongs to the Go tool and is left untouched", foreign.display()));
         }
         let request = self.request().map_err(before_start)?;
-        let recorded = agentprov_ingest::record(&store, &request, &mut notice)?;
+        let judge = self.rules.judge(&store, &request).map_err(before_start)?;
+        let recorded = match &judge {
+            Some(judging) => {
+                let gate = judging.gate.clone();
+                agentprov_ingest::record_judged(&store, &request, &*judging.make, gate, &mut notice)?
+            }
+            None => agentprov_ingest::record(&store, &request, &mut notice)?,
+        };
         if self.sample_interval_ms.is_some() && recorded.finished.mechanism != Mechanism::Procfs {
             note("--sample-interval-ms has no meaning here: the ptrace back-end sees every event and samples nothing");
         }

@@ -102,6 +102,26 @@ const DOCUMENTS: &[(&[&str], &str, &[&str])] = &[
         &["flow_count:i", "flows[]"],
     ),
     (
+        &["security", "risks", "--run", "R", "--json"],
+        "security_risks/v1",
+        &["run_id", "result_set_id", "page_hash", "count:i", "risks[]"],
+    ),
+    (
+        &["security", "responses", "--run", "R", "--json"],
+        "security_responses/v1",
+        &["run_id", "result_set_id", "page_hash", "count:i", "responses[]"],
+    ),
+    (
+        &["security", "deviations", "--run", "R", "--json"],
+        "security_deviations/v1",
+        &["run_id", "result_set_id", "page_hash", "count:i", "deviations[]"],
+    ),
+    (
+        &["policy", "decisions", "--run", "R", "--json"],
+        "policy_decisions/v1",
+        &["run_id", "result_set_id", "page_hash", "count:i", "decisions[]"],
+    ),
+    (
         &["graph", "objects", "--run", "R", "--limit", "2", "--json"],
         "objects/v1",
         &[

@@ -10,6 +10,7 @@ mod demo;
 mod outlived;
 mod place;
 mod record;
+mod rules;
 mod seen;
 mod tamper;
 mod workloads;

@@ -34,6 +34,40 @@ pub(crate) fn build(reads: bool) -> Vec<sock_filter> {
     program
 }
 
+/// The filter of a guarded command: `connect` is held for the guard. What would connect past it is refused: io_uring,
+/// connecting with the first message (TCP Fast Open), and calls of other architectures.
+pub(crate) fn guard() -> Vec<sock_filter> {
+    let errno = |errno: i32| statement(RETURN, libc::SECCOMP_RET_ERRNO | errno as u32);
+    let allow = statement(RETURN, libc::SECCOMP_RET_ALLOW);
+    let fast_open = libc::MSG_FASTOPEN as u32;
+    let mut program = vec![
+        statement(LOAD, OFFSET_ARCH),
+        jump(JUMP_EQUAL, syscalls::NATIVE, 1, 0),
+        errno(libc::ENOSYS),
+        statement(LOAD, OFFSET_NUMBER),
+    ];
+    if syscalls::NATIVE == syscalls::ARCH_X86_64 {
+        program.extend([jump(JUMP_SET, syscalls::X32_BIT, 0, 1), errno(libc::ENOSYS)]);
+    }
+    program.extend([
+        jump(JUMP_EQUAL, libc::SYS_connect as u32, 0, 1),
+        statement(RETURN, libc::SECCOMP_RET_USER_NOTIF),
+        jump(JUMP_EQUAL, libc::SYS_io_uring_setup as u32, 0, 1),
+        errno(libc::ENOSYS),
+    ]);
+    for (number, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+        program.extend([
+            jump(JUMP_EQUAL, number as u32, 0, 4),
+            load_arg(flags),
+            jump(JUMP_SET, fast_open, 0, 1),
+            errno(libc::EOPNOTSUPP),
+            allow,
+        ]);
+    }
+    program.push(allow);
+    program
+}
+
 /// Runs the next `length` instructions only where the accumulator holds `arch`. Conditional jumps reach 255 only.
 fn skip_unless(program: &mut Vec<sock_filter>, arch: u32, length: usize) {
     program.push(jump(JUMP_EQUAL, arch, 1, 0));

@@ -84,7 +84,7 @@ fn address(tid: i32, pointer: u64, length: u64) -> SocketAddress {
 }
 
 /// Reads a `struct sockaddr` (ip(7), ipv6(7), unix(7)).
-fn parse(raw: &[u8]) -> SocketAddress {
+pub(crate) fn parse(raw: &[u8]) -> SocketAddress {
     let Some((family, rest)) = raw.split_first_chunk::<2>() else { return SocketAddress::Unreadable };
     let family = u16::from_ne_bytes(*family);
     let port = || rest.first_chunk::<2>().map(|port| u16::from_be_bytes(*port));

@@ -180,6 +180,14 @@ pub(crate) fn duplicate_onto(fd: RawFd, onto: RawFd) -> io::Result<()> {
     check(unsafe { libc::dup2(fd, onto) }).map(drop)
 }
 
+/// True where the other side of a descriptor is gone.
+pub(crate) fn hangs_up(fd: RawFd) -> bool {
+    let mut one = libc::pollfd { fd, events: 0, revents: 0 };
+    // SAFETY: one live pollfd.
+    let ready = unsafe { libc::poll(&raw mut one, 1, 0) };
+    ready == 1 && one.revents & libc::POLLHUP != 0
+}
+
 /// File status flags (`F_GETFL`), or an error for a descriptor that is not open.
 pub(crate) fn status_flags(fd: RawFd) -> io::Result<i32> {
     // SAFETY: plain integers.

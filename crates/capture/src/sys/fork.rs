@@ -65,6 +65,8 @@ pub(crate) struct Launch {
     pub(crate) mask: signals::Mask,
     /// Filter to install, for the ptrace back-end.
     pub(crate) filter: Vec<libc::sock_filter>,
+    /// Filter whose listener the guard gets, and where its number is written.
+    pub(crate) guard: Option<(Vec<libc::sock_filter>, RawFd)>,
     /// Directory of the cgroup to be born in; a refusal leaves the process where we are.
     pub(crate) cgroup: Option<RawFd>,
 }
@@ -180,6 +182,13 @@ fn become_command(
     // Rust programs ignore SIGPIPE from their start; commands must not inherit that.
     signals::set_default(libc::SIGPIPE);
     launch.mask.restore();
+    if let Some((program, to)) = &launch.guard {
+        let listener = seccomp_listener(program, *to, gate.wait);
+        if let Err(error) = listener {
+            fail(STAGE_FILTER, &error);
+            exit_now(125);
+        }
+    }
     if !launch.filter.is_empty()
         && let Err(error) = seccomp::install(&launch.filter)
     {
@@ -189,6 +198,17 @@ fn become_command(
     let error = exec_first(&launch.candidates, argv, script, env);
     fail(STAGE_EXEC, &error);
     exit_now(if error.raw_os_error() == Some(libc::ENOENT) { 127 } else { 126 })
+}
+
+/// Installs the guarded filter, says where its listener is, and waits until it was taken.
+fn seccomp_listener(program: &[libc::sock_filter], to: RawFd, go: RawFd) -> io::Result<()> {
+    let listener = super::notify::install(program)?;
+    fd::write_all(to, &listener.to_ne_bytes())?;
+    let mut byte = [0u8; 1];
+    match fd::read(go, &mut byte)? {
+        1 => Ok(()),
+        _ => Err(io::Error::from_raw_os_error(libc::EPIPE)),
+    }
 }
 
 /// Tries one program after the other, as execvp(3) does.

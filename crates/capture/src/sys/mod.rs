@@ -4,6 +4,7 @@ pub(crate) mod fd;
 pub(crate) mod fork;
 pub(crate) mod inotify;
 pub(crate) mod memory;
+pub(crate) mod notify;
 pub(crate) mod ptrace;
 pub(crate) mod seccomp;
 pub(crate) mod signals;

@@ -64,7 +64,11 @@ pub fn evidence_of(fact: &Fact) -> Evidence {
         | What::ProcessOutlived
         | What::ScopeEnded(_)
         | What::Gap(_)
-        | What::AttemptInterrupted(_) => {}
+        | What::AttemptInterrupted(_)
+        | What::RulesApplied(_)
+        | What::Decision(_)
+        | What::RiskSignal(_)
+        | What::ResponseAction(_) => {}
     }
     if !fact.redacted.is_empty() {
         let receipts = serde_json::to_value(&fact.redacted).unwrap_or_default();

@@ -146,6 +146,9 @@ fn object_ref(fact: &Fact, context: &Context) -> Option<String> {
         EventType::ToolCallStart | EventType::ToolCallEnd => ("tool_call", context.tool_call_id.clone()?),
         EventType::ProcessStart | EventType::ProcessEnd => ("process", context.process_id.clone()?),
         EventType::CoverageGap | EventType::Output | EventType::Interrupted => ("evidence", fact.id.to_string()),
+        EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
+            (fact.event_type().name(), fact.id.to_string())
+        }
         _ => ("event", fact.id.to_string()),
     };
     Some(format!("{kind}/{id}"))

@@ -29,6 +29,16 @@ pub fn sentence(fact: &Fact) -> String {
         What::Network(call) => network(call),
         What::Privilege(call) => privilege(call),
         What::Gap(gap) => format!("{}: {}", gap.kind.name(), visible_text(&gap.detail)),
+        What::RulesApplied(applied) => {
+            format!("{} rules judge this attempt, mode {}", applied.rules, applied.mode)
+        }
+        What::Decision(decision) => {
+            format!("{} by {}: {}", decision.verdict, visible_text(&decision.rule), visible_text(&decision.reason))
+        }
+        What::RiskSignal(risk) => format!("{} risk: {}", risk.severity, visible_text(&risk.reason)),
+        What::ResponseAction(response) => {
+            format!("{} {}: {}", response.action, response.state, visible_text(&response.evidence))
+        }
         What::Output(output) => {
             let stream = match output.stream {
                 OutputStream::Stdout => "stdout",

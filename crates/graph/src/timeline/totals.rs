@@ -23,6 +23,9 @@ const fn lane_of(kind: EventType) -> Lane {
         EventType::ToolCallStart | EventType::ToolCallEnd => Lane::AgentContext,
         EventType::ProcessStart | EventType::ProcessEnd => Lane::RuntimeProcess,
         EventType::CoverageGap | EventType::Output | EventType::Interrupted => Lane::Evidence,
+        EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
+            Lane::RiskPolicy
+        }
         _ => Lane::RuntimeTelemetry,
     }
 }

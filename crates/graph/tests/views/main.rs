@@ -1,6 +1,7 @@
 //! Views over stores that a builder fills.
 
 mod fixture;
+mod security;
 
 use fixture::Fixture;
 

@@ -1,0 +1,97 @@
+//! Rules that judge a recording: detect only records, enforce acts, and both are told apart.
+
+use crate::place::{Place, Said};
+use serde_json::Value;
+use std::net::TcpListener;
+
+/// Connects to a port and says how that went.
+const CONNECT: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$1" && echo connected || echo refused"#;
+
+fn responses(place: &Place, run: &str) -> Vec<Value> {
+    let document = place.run(["security", "responses", "--run", run, "--json"]).ok().json();
+    document["responses"].as_array().expect("a list").iter().map(|item| item["response"].clone()).collect()
+}
+
+fn record(place: &Place, run: &str, mode: &str, command: &[&str]) -> Said {
+    let head = ["record", "-q", "--run", run, "--rules", "../rules.yaml", "--mode", mode, "--"];
+    place.run(head.iter().chain(command).copied())
+}
+
+#[test]
+fn a_deny_stops_the_connection_and_detect_only_records_it() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port().to_string();
+    let rules = format!("rules:\n  - id: no_port\n    match: {{class: loopback, port: {port}}}\n    decision: deny\n");
+    std::fs::write(place.root().join("rules.yaml"), rules).expect("a rule file");
+    let command = ["bash", "-c", CONNECT, "bash", &port];
+
+    assert_eq!(record(&place, "detect", "detect", &command).ok().stdout, "connected\n");
+    listener.accept().expect("the connection was made");
+    assert_eq!(record(&place, "enforce", "enforce", &command).stdout, "refused\n");
+    listener.set_nonblocking(true).expect("a listener");
+    assert!(listener.accept().is_err(), "a denied connection was made");
+
+    let [detected] = &responses(&place, "detect")[..] else { panic!("one response") };
+    assert_eq!((&detected["action_type"], &detected["status"]), (&"audit".into(), &"recorded".into()));
+    let [denied] = &responses(&place, "enforce")[..] else { panic!("one response") };
+    assert_eq!((&denied["action_type"], &denied["state"]), (&"deny".into(), &"confirmed".into()));
+    for (run, decision) in [("detect", "audit"), ("enforce", "deny")] {
+        let document = place.run(["policy", "decisions", run, "--json"]).ok().json();
+        let row = &document["decisions"][0];
+        assert_eq!((&row["decision"], &row["intended"], &row["mode"]), (&decision.into(), &"deny".into(), &run.into()));
+        place.run(["verify", run]).ok();
+    }
+}
+
+#[test]
+fn a_kill_ends_the_process_that_read_the_secret() {
+    let place = Place::new();
+    std::fs::write(place.work().join(".env"), "A=b\n").expect("a file");
+    std::fs::write(
+        place.root().join("rules.yaml"),
+        "rules:\n  - id: secret\n    match: {class: secret, access: read}\n    decision: kill\n",
+    )
+    .expect("a rule file");
+    let script = "read -r line <.env; sleep 3; echo survived";
+    let said = record(&place, "kill", "enforce", &["sh", "-c", script]);
+    assert_eq!((said.status, said.stdout.as_str()), (137, ""), "{}", said.stderr);
+    let [killed] = &responses(&place, "kill")[..] else { panic!("one response") };
+    assert_eq!((&killed["action_type"], &killed["state"]), (&"kill".into(), &"confirmed".into()));
+    let risks = place.run(["security", "risks", "--run", "kill", "--json"]).ok().json();
+    assert_eq!((&risks["count"], &risks["judging"]["state"]), (&1.into(), &"judged".into()));
+    place.run(["verify", "kill"]).ok();
+}
+
+#[test]
+fn what_was_not_judged_is_not_called_clean() {
+    let place = Place::new();
+    place.record("plain", "true").ok();
+    let risks = place.run(["security", "risks", "--run", "plain", "--json"]).ok().json();
+    assert_eq!((&risks["count"], &risks["judging"]["state"]), (&0.into(), &"not_judged".into()));
+    let deviations = place.run(["security", "deviations", "plain"]).ok();
+    assert_eq!(deviations.stdout, "no baseline learned\n");
+}
+
+#[test]
+fn mistakes_in_rules_are_found_before_the_command_runs() {
+    let place = Place::new();
+    std::fs::write(place.root().join("rules.yaml"), "rules:\n  - id: a\n    match: {x: 1}\n    decision: deny\n")
+        .expect("a rule file");
+    let said = record(&place, "r", "detect", &["touch", "ran"]);
+    assert_ne!(said.status, 0);
+    assert!(said.stderr.contains("rules.yaml:3:13: error: unknown key 'x' in match"), "{}", said.stderr);
+    assert!(!place.work().join("ran").exists());
+    let lint = place.run(["policy", "lint", "../rules.yaml"]);
+    assert_eq!(lint.status, 1);
+    assert!(lint.stdout.contains("unknown key 'x'"), "{}", lint.stdout);
+    let place = Place::new();
+    std::fs::write(
+        place.root().join("events.jsonl"),
+        "{\"event_type\":\"execve\",\"args\":[\"pip\",\"install\",\"x\"]}\n",
+    )
+    .expect("events");
+    let said = place.run(["policy", "test", "../events.jsonl"]).ok();
+    assert!(said.stdout.starts_with(r#"{"decision":"audit","event":{"#), "{}", said.stdout);
+    assert!(!place.data_dir().exists(), "a trial makes no store");
+}

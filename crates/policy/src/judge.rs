@@ -1,0 +1,313 @@
+//! Facts in; decisions, risks and responses out.
+
+use crate::event::{EventScope, PolicyEvent};
+use crate::gate::Denied;
+use crate::processes::Processes;
+use crate::respond::{Job, Responder};
+use crate::rules::spec::RuleSpec;
+use crate::rules::{Judgement, RuleSet};
+use crate::taint::{NoPipes, PipeView, Taint};
+use agentprov_ingest::{Derived, Emit, Judge};
+use agentprov_model::{
+    CallResult, Decision, EventId, EventTime, Fact, OsBytes, ProcessId, ResponseAction, ResponseKind, ResponseState,
+    ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, SecretLevel, Verdict, What, errno,
+};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Judges the facts of one attempt, in the order in which they are appended.
+pub struct RuleJudge {
+    rules: Arc<RuleSet>,
+    mode: RuleMode,
+    scope: EventScope,
+    processes: Processes,
+    taint: Taint,
+    /// (rule, process, object) of the risks that were raised.
+    raised: HashSet<[u8; 16]>,
+    responder: Option<Responder>,
+    denied: Denied,
+}
+
+impl RuleJudge {
+    /// A judge that records and does nothing else: what can't be seen in facts (pipes) and done (responses) is added
+    /// with [`RuleJudge::with_pipes`] and [`RuleJudge::with_responder`].
+    pub fn new(rules: Arc<RuleSet>, mode: RuleMode) -> Self {
+        Self {
+            rules,
+            mode,
+            scope: EventScope::default(),
+            processes: Processes::default(),
+            taint: Taint::new(Box::new(NoPipes)),
+            raised: HashSet::new(),
+            responder: None,
+            denied: Denied::default(),
+        }
+    }
+
+    /// Lets taints cross pipes.
+    #[must_use]
+    pub fn with_pipes(mut self, view: Box<dyn PipeView>) -> Self {
+        self.taint = Taint::new(view);
+        self
+    }
+
+    /// Knows what a gate denied before it happened.
+    #[must_use]
+    pub fn with_denied(mut self, denied: Denied) -> Self {
+        self.denied = denied;
+        self
+    }
+
+    /// Names the run, for rules that ask for it.
+    #[must_use]
+    pub fn in_run(mut self, run: &str) -> Self {
+        self.scope.run = Some(run.to_owned());
+        self
+    }
+
+    /// Lets responses happen. Without one every response but `audit` and `taint` is `unsupported`.
+    #[must_use]
+    pub fn with_responder(mut self, responder: Responder) -> Self {
+        self.responder = Some(responder);
+        self
+    }
+
+    fn event(&mut self, fact: &Fact) -> Option<PolicyEvent> {
+        let mut event = PolicyEvent::of(fact, self.processes.user(fact.process))?;
+        self.taint.look_at_pipes(fact.process, fact.at, &self.processes);
+        event.ancestors = self.processes.ancestors(fact.process);
+        event.scope = self.scope.clone();
+        event.tainted = self.taint.holds(fact.process, fact.at);
+        Some(event)
+    }
+
+    fn applied(&self) -> What {
+        What::RulesApplied(RulesApplied {
+            ruleset: self.rules.digest().to_owned(),
+            rules: self.rules.rules().count() as u64,
+            mode: self.mode,
+        })
+    }
+
+    fn learn_scope(&mut self, fact: &Fact) {
+        if let What::AttemptStarted(started) = &fact.what {
+            self.scope.session = Some(started.session_id.to_string());
+            self.scope.attempt = Some(started.attempt_id.to_string());
+            self.scope.tool_call = Some(started.tool_call_id.to_string());
+        }
+    }
+
+    /// A secret that was read taints its reader, whatever the rules say.
+    fn taint_reader(&mut self, fact: &Fact, event: &PolicyEvent) {
+        let secret = crate::rules::secret_of(event, self.rules.classifier());
+        let holds = secret.is_some_and(|secret| secret.level >= SecretLevel::Medium);
+        if let Some(process) = fact.process.filter(|_| holds && event.reads && !event.failed) {
+            self.taint.mark(process, fact.at, &self.processes);
+        }
+    }
+
+    fn first_time(&mut self, rule: &RuleSpec, process: Option<ProcessId>, object: &OsBytes) -> bool {
+        let mut hasher = Sha256::new();
+        hasher.update((rule.id.len() as u64).to_be_bytes());
+        hasher.update(&rule.id);
+        hasher.update(process.map_or([0; 8], |process| *process.as_bytes()));
+        hasher.update(object.as_bytes());
+        let mut key = [0; 16];
+        key.copy_from_slice(&hasher.finalize()[..16]);
+        self.raised.insert(key)
+    }
+
+    /// Hands out how far responses have come since the last fact.
+    fn collect(&mut self, emit: &mut Emit<'_>) {
+        for step in self.responder.iter_mut().flat_map(Responder::steps) {
+            emit(step);
+        }
+    }
+
+    fn respond(
+        &mut self,
+        fact: &Fact,
+        rule: &RuleSpec,
+        object: &OsBytes,
+        linked: (EventId, EventId),
+        emit: &mut Emit<'_>,
+    ) {
+        let acts = self.mode == RuleMode::Enforce && rule.mode == RuleMode::Enforce;
+        if !acts {
+            let evidence = format!("recorded; '{}' is not acted on in mode detect", rule.decision);
+            let step = audit(fact.id, linked, fact.at, evidence);
+            emit(about(fact, step));
+            return;
+        }
+        for &kind in &rule.response {
+            let target = self.target(fact, kind);
+            let request = ResponseAction {
+                risk: linked.0,
+                decision: linked.1,
+                request: None,
+                action: kind,
+                target,
+                state: ResponseState::Requested,
+                reached: fact.at,
+                evidence: format!("rule {} asks for it", rule.id),
+            };
+            let id = emit(about(fact, request.clone()));
+            let request = ResponseAction { request: Some(id), ..request };
+            if let Some((state, evidence)) = self.at_once(fact, kind, object) {
+                emit(about(fact, ResponseAction { state, evidence, ..request }));
+                continue;
+            }
+            let job = Job { process: fact.process, rule: rule.clone(), object: object.clone(), request };
+            if let Some(refused) = self.hand_over(job) {
+                emit(refused);
+            }
+        }
+    }
+
+    fn hand_over(&mut self, job: Job) -> Option<Derived> {
+        match &mut self.responder {
+            Some(responder) => responder.submit(job),
+            None => {
+                Some(job.step(ResponseState::Unsupported, job.request.reached, "responses are not run here".into()))
+            }
+        }
+    }
+
+    /// What needs nobody else.
+    fn at_once(&mut self, fact: &Fact, kind: ResponseKind, object: &OsBytes) -> Option<(ResponseState, String)> {
+        match kind {
+            ResponseKind::Audit => Some((ResponseState::Confirmed, "on record".into())),
+            ResponseKind::Taint => Some(match fact.process {
+                Some(process) => {
+                    self.taint.mark(process, fact.at, &self.processes);
+                    (ResponseState::Confirmed, "the process and what it makes from now on are marked".into())
+                }
+                None => (ResponseState::Failed, "the process is not known".into()),
+            }),
+            ResponseKind::Deny if self.was_denied(fact, object) => {
+                Some((ResponseState::Confirmed, "the call failed with EPERM before it was made".into()))
+            }
+            ResponseKind::Deny => {
+                let evidence = "best_effort: the call was judged after it had happened, so it was not denied";
+                Some((ResponseState::Unsupported, evidence.into()))
+            }
+            _ => None,
+        }
+    }
+
+    fn was_denied(&self, fact: &Fact, object: &OsBytes) -> bool {
+        let refused = matches!(&fact.what, What::Network(call) if call.result == CallResult::Errno(errno::EPERM));
+        refused && fact.process.is_some_and(|process| self.denied.holds(process, object))
+    }
+
+    fn target(&self, fact: &Fact, kind: ResponseKind) -> ResponseTarget {
+        match kind {
+            ResponseKind::Kill | ResponseKind::Quarantine | ResponseKind::Taint => {
+                let key = fact.process.and_then(|process| self.processes.key(process));
+                key.map_or(ResponseTarget::UnknownProcess, ResponseTarget::Process)
+            }
+            ResponseKind::Notify => ResponseTarget::Receiver("webhook".into()),
+            ResponseKind::Export => ResponseTarget::Receiver("export".into()),
+            ResponseKind::Audit | ResponseKind::Deny => ResponseTarget::Event(fact.id),
+        }
+    }
+}
+
+impl Judge for RuleJudge {
+    fn judge(&mut self, fact: &Fact, emit: &mut Emit<'_>) {
+        self.collect(emit);
+        self.learn_scope(fact);
+        if matches!(fact.what, What::AttemptStarted(_)) {
+            emit(about_fact(fact, self.applied()));
+        }
+        let Some(event) = self.event(fact) else {
+            self.processes.learn(fact);
+            self.taint.spread(fact, &self.processes);
+            return;
+        };
+        let rules = Arc::clone(&self.rules);
+        let judgement = rules.judge(&event, self.mode);
+        self.processes.learn(fact);
+        self.taint_reader(fact, &event);
+        self.taint.spread(fact, &self.processes);
+        if judgement.intended == Verdict::Allow {
+            return;
+        }
+        let object = event.object();
+        let Some(decision) = decision(fact, &judgement, &rules, self.mode, object.clone()) else { return };
+        let decision = emit(about_fact(fact, What::Decision(decision)));
+        for rule in judgement.matched.iter().filter(|rule| rule.decision > Verdict::Allow) {
+            if !self.first_time(rule, fact.process, &object) {
+                continue;
+            }
+            let risk = emit(about_fact(fact, What::RiskSignal(risk(fact, rule, decision, object.clone()))));
+            self.respond(fact, rule, &object, (risk, decision), emit);
+        }
+    }
+
+    fn finish(&mut self, emit: &mut Emit<'_>) {
+        if let Some(responder) = self.responder.take() {
+            responder.finish(&mut |step| {
+                emit(step);
+            });
+        }
+    }
+}
+
+fn decision(
+    fact: &Fact,
+    judgement: &Judgement<'_>,
+    rules: &RuleSet,
+    mode: RuleMode,
+    object: OsBytes,
+) -> Option<Decision> {
+    let rule = judgement.rule?;
+    Some(Decision {
+        event: fact.id,
+        ruleset: rules.digest().to_owned(),
+        verdict: judgement.verdict,
+        intended: judgement.intended,
+        mode,
+        rule: rule.id.clone(),
+        reason: rule.reason.clone(),
+        severity: judgement.severity,
+        object,
+        controls: rule.controls.clone(),
+        matched: judgement.matched_rules(),
+    })
+}
+
+fn risk(fact: &Fact, rule: &RuleSpec, decision: EventId, object: OsBytes) -> RiskSignal {
+    RiskSignal {
+        event: fact.id,
+        decision,
+        kind: RiskKind::PolicyViolation,
+        rule: rule.id.clone(),
+        object,
+        severity: rule.severity,
+        reason: rule.reason.clone(),
+        recommended: rule.decision,
+    }
+}
+
+fn audit(event: EventId, (risk, decision): (EventId, EventId), at: EventTime, evidence: String) -> ResponseAction {
+    ResponseAction {
+        risk,
+        decision,
+        request: None,
+        action: ResponseKind::Audit,
+        target: ResponseTarget::Event(event),
+        state: ResponseState::Confirmed,
+        reached: at,
+        evidence,
+    }
+}
+
+fn about(fact: &Fact, step: ResponseAction) -> Derived {
+    about_fact(fact, What::ResponseAction(step))
+}
+
+fn about_fact(fact: &Fact, what: What) -> Derived {
+    Derived { at: fact.at, process: fact.process, what }
+}

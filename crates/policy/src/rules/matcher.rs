@@ -1,0 +1,219 @@
+//! Whether a rule applies to an event.
+
+use super::spec::{Access, Class, MatchSpec, Outcome, ScopeSpec};
+use crate::command::{WordPattern, Words, commands, wildcard};
+use crate::event::PolicyEvent;
+use agentprov_model::classify::{Host, SecretMatch};
+use agentprov_model::{Classifier, Destination, SecretLevel};
+use regex::bytes::{RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexBuilder};
+
+/// Bytes that a compiled pattern may take.
+const REGEX_LIMIT: usize = 1 << 20;
+
+/// Compiles a user's regular expression, bounded in size; matching is linear in the text.
+pub(super) fn compile_regex(source: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(source).size_limit(REGEX_LIMIT).build()
+}
+
+/// An event with everything that several rules ask about.
+pub(super) struct Seen<'e> {
+    event: &'e PolicyEvent,
+    joined: String,
+    commands: Vec<Words>,
+    destination: Option<Destination>,
+    in_arguments: Vec<Destination>,
+    secret: Option<SecretLevel>,
+}
+
+impl<'e> Seen<'e> {
+    pub(super) fn new(event: &'e PolicyEvent, table: &Classifier) -> Self {
+        let secret = event.paths.iter().filter_map(|path| table.secret(path.as_bytes())).map(|found| found.level).max();
+        Self {
+            joined: event.args.join(" "),
+            commands: all_commands(event),
+            destination: destination(event, table),
+            in_arguments: event
+                .args
+                .iter()
+                .flat_map(|text| hosts(text))
+                .filter_map(|host| table.destination(host))
+                .collect(),
+            secret: secret.or((event.event_type == "secret_path").then_some(SecretLevel::High)),
+            event,
+        }
+    }
+
+    fn is_class(&self, class: Class) -> bool {
+        match class {
+            Class::Secret => self.secret.is_some(),
+            Class::Metadata => self.destination == Some(Destination::Metadata),
+            Class::Loopback => self.destination == Some(Destination::Loopback),
+            Class::Private => self.destination == Some(Destination::Private),
+            Class::Public => self.destination == Some(Destination::Public),
+        }
+    }
+}
+
+/// What the table says about the path; `None` for events without a secret path.
+pub(crate) fn secret_of<'t>(event: &PolicyEvent, table: &'t Classifier) -> Option<SecretMatch<'t>> {
+    event.paths.iter().filter_map(|path| table.secret(path.as_bytes())).max_by_key(|found| found.level)
+}
+
+fn all_commands(event: &PolicyEvent) -> Vec<Words> {
+    let mut found = commands(&event.args);
+    if let (Some(exe), Some((first, rest))) = (&event.exe, event.args.split_first())
+        && exe.rsplit('/').next() != first.rsplit('/').next()
+    {
+        let mut renamed = vec![exe.clone()];
+        renamed.extend(rest.iter().cloned());
+        found.extend(commands(&renamed));
+    }
+    found
+}
+
+fn destination(event: &PolicyEvent, table: &Classifier) -> Option<Destination> {
+    let by_address = event.dst_ip.map(|ip| table.ip(ip));
+    let by_text = || event.dst.as_deref().and_then(|text| table.destination(text));
+    by_address.or_else(by_text).or(match event.event_type.as_str() {
+        "metadata_ip" => Some(Destination::Metadata),
+        "private_cidr" => Some(Destination::Private),
+        _ => None,
+    })
+}
+
+/// Texts of an argument that may be hosts: of URLs the host, else whatever stands alone or behind a `=` or `@`.
+fn hosts(argument: &str) -> impl Iterator<Item = &str> {
+    let cut = |c: char| c.is_whitespace() || "'\"`<>|;,()=@".contains(c);
+    argument.split(cut).filter_map(|piece| {
+        if let Some((_, rest)) = piece.split_once("://") {
+            return rest.split(['/', '?', '#']).next();
+        }
+        // A bare number is more often a count than an address.
+        let address = piece.split('/').next().unwrap_or(piece);
+        let looks_like_one = address.contains('.') || address.contains("::") || address.starts_with('[');
+        looks_like_one.then_some(address)
+    })
+}
+
+/// Conditions, ready to be asked.
+#[derive(Clone, Debug)]
+pub(super) struct Matcher {
+    spec: MatchSpec,
+    paths: Option<RegexSet>,
+    regexes: Vec<Regex>,
+    words: Vec<WordPattern>,
+    any: Vec<Matcher>,
+    except: Vec<Matcher>,
+}
+
+impl Matcher {
+    pub(super) fn new(spec: &MatchSpec) -> Result<Self, regex::Error> {
+        let all = |specs: &[MatchSpec]| specs.iter().map(Self::new).collect::<Result<Vec<_>, _>>();
+        let paths = match spec.path.as_slice() {
+            [] => None,
+            globs => {
+                let sources = globs.iter().map(crate::glob::PathGlob::regex);
+                Some(RegexSetBuilder::new(sources).unicode(false).size_limit(16 * REGEX_LIMIT).build()?)
+            }
+        };
+        Ok(Self {
+            paths,
+            regexes: spec.args_regex.iter().map(|source| compile_regex(source)).collect::<Result<_, _>>()?,
+            words: spec.argv.iter().filter_map(|text| WordPattern::new(text)).collect(),
+            any: all(&spec.any)?,
+            except: all(&spec.except)?,
+            spec: spec.clone(),
+        })
+    }
+
+    pub(super) fn matches(&self, seen: &Seen<'_>) -> bool {
+        self.identity(seen)
+            && self.destination(seen)
+            && self.file(seen)
+            && self.arguments(seen)
+            && (self.any.is_empty() || self.any.iter().any(|matcher| matcher.matches(seen)))
+            && !self.except.iter().any(|matcher| matcher.matches(seen))
+    }
+
+    fn identity(&self, seen: &Seen<'_>) -> bool {
+        let Seen { event, .. } = seen;
+        let spec = &self.spec;
+        let failed = |outcome| (outcome == Outcome::Failed) == event.failed;
+        given(&spec.source, |source| *source == event.source)
+            && given(&spec.event_type, |kind| *kind == event.event_type)
+            && given(&spec.user, |user| Some(*user) == event.user)
+            && given(&spec.ancestor, |name| event.ancestors.iter().any(|ancestor| wildcard(name, ancestor)))
+            && spec.outcome.is_none_or(failed)
+            && spec.tainted.is_none_or(|tainted| tainted == event.tainted)
+            && spec.scope.as_ref().is_none_or(|scope| in_scope(scope, event))
+    }
+
+    fn destination(&self, seen: &Seen<'_>) -> bool {
+        let Seen { event, .. } = seen;
+        let spec = &self.spec;
+        let is_ip = |text: &String| {
+            let wanted: Option<std::net::IpAddr> = text.parse().ok();
+            let same = event.dst_ip.zip(wanted).is_some_and(|(a, b)| a.to_canonical() == b.to_canonical());
+            same || event.dst.as_ref() == Some(text) || seen.joined.contains(text.as_str())
+        };
+        let name = || event.dst.as_deref().and_then(Host::parse);
+        given(&spec.dst_ip, is_ip)
+            && spec.private_cidr.is_none_or(|wanted| seen.is_class(Class::Private) == wanted)
+            && given(&spec.class, |class| seen.is_class(*class))
+            && given(&spec.cidr, |range| event.dst_ip.is_some_and(|ip| range.contains(ip)))
+            && given(&spec.port, |range| event.dst_port.is_some_and(|port| (range.first..=range.last).contains(&port)))
+            && given(
+                &spec.host,
+                |host| matches!(name(), Some(Host::Name(name)) if wildcard(&host.to_ascii_lowercase(), &name)),
+            )
+    }
+
+    fn file(&self, seen: &Seen<'_>) -> bool {
+        let Seen { event, .. } = seen;
+        let spec = &self.spec;
+        given(&spec.secret_level, |level| seen.secret.is_some_and(|secret| secret.name() == level))
+            && self.paths.as_ref().is_none_or(|set| event.paths.iter().any(|path| set.is_match(path.as_bytes())))
+            && given(&spec.access, |access| match access {
+                Access::Read => event.reads,
+                Access::Write => event.writes,
+            })
+    }
+
+    fn arguments(&self, seen: &Seen<'_>) -> bool {
+        let Seen { event, joined, commands, .. } = seen;
+        let spec = &self.spec;
+        let in_path = |part: &String| event.paths.iter().any(|path| path.lossy().contains(part.as_str()));
+        let in_args = |part: &String| joined.contains(part.as_str());
+        let contained = match (spec.path_contains.is_empty(), spec.args_contains.is_empty()) {
+            (true, true) => true,
+            _ => spec.path_contains.iter().any(in_path) || spec.args_contains.iter().any(in_args),
+        };
+        let class_of = |class: &Class| match class {
+            Class::Metadata => seen.in_arguments.contains(&Destination::Metadata),
+            Class::Loopback => seen.in_arguments.contains(&Destination::Loopback),
+            Class::Private => seen.in_arguments.contains(&Destination::Private),
+            Class::Public => seen.in_arguments.contains(&Destination::Public),
+            Class::Secret => false,
+        };
+        contained
+            && given(&spec.argv_class, class_of)
+            && given(&self.words, |pattern| commands.iter().any(|command| pattern.matches(command)))
+            && given(&self.regexes, |regex| regex.is_match(joined))
+    }
+}
+
+/// A condition that was not given holds; else one of its values must.
+fn given<T>(values: &[T], holds: impl FnMut(&T) -> bool) -> bool {
+    values.is_empty() || values.iter().any(holds)
+}
+
+fn in_scope(wanted: &ScopeSpec, event: &PolicyEvent) -> bool {
+    let fits = |names: &[String], have: &Option<String>| {
+        given(names, |name| have.as_deref().is_some_and(|have| wildcard(name, have)))
+    };
+    fits(&wanted.run, &event.scope.run)
+        && fits(&wanted.session, &event.scope.session)
+        && fits(&wanted.attempt, &event.scope.attempt)
+        && fits(&wanted.tool_call, &event.scope.tool_call)
+}

@@ -1,0 +1,11 @@
+//! Rule files: what stands in them, how they are read, and what they say about an event.
+
+mod fields;
+mod matcher;
+mod parse;
+mod set;
+pub mod spec;
+
+pub(crate) use matcher::secret_of;
+pub use parse::{RuleFile, parse};
+pub use set::{Judgement, RuleSet};
