@@ -34,7 +34,10 @@ struct Counter {
     denied_port: u16,
     denied: u64,
     passed: u64,
+    /// Calls to the denied port that ended in another way.
     wrong: u64,
+    /// errno values of calls to the allowed port that the kernel refused.
+    failed: Vec<i32>,
     report: std::path::PathBuf,
 }
 
@@ -61,6 +64,8 @@ impl Recorder for Counter {
         match (port == self.denied_port, call.result) {
             (true, CallResult::Errno(libc::EPERM)) => self.denied += 1,
             (false, CallResult::Ok(0)) => self.passed += 1,
+            (false, CallResult::Errno(errno)) if errno != libc::EPERM => self.failed.push(errno),
+            (false, CallResult::Unknown) => self.failed.push(0),
             _ => self.wrong += 1,
         }
     }
@@ -70,7 +75,8 @@ impl Recorder for Counter {
     }
 
     fn end(&mut self, _end: AttemptEnd) -> Result<(), RecorderFault> {
-        let text = format!("{} {} {}", self.denied, self.passed, self.wrong);
+        let text = format!("{} {} {} {}", self.denied, self.passed, self.wrong, self.failed.len());
+        println!("refused by the kernel: {:?}", self.failed);
         std::fs::write(&self.report, text).map_err(|error| RecorderFault { message: error.to_string(), hint: None })
     }
 }
@@ -124,7 +130,8 @@ fn a_thread_that_rewrites_the_address_never_gets_through() {
         println!("SKIP a_thread_that_rewrites_the_address_never_gets_through: no ptrace here");
         return;
     }
-    let counter = Counter { denied_port: denied, denied: 0, passed: 0, wrong: 0, report: report.clone() };
+    let counter =
+        Counter { denied_port: denied, denied: 0, passed: 0, wrong: 0, failed: Vec::new(), report: report.clone() };
     let gate = || Some(Arc::new(DenyPort(denied)) as Arc<dyn Gate>);
     let stop = Arc::new(AtomicBool::new(false));
     let counts = listeners.map(|listener| count(listener, Arc::clone(&stop)));
@@ -135,9 +142,11 @@ fn a_thread_that_rewrites_the_address_never_gets_through() {
     assert_eq!(through_denied, 0, "connects to the denied port that got through");
     let report = std::fs::read_to_string(report).expect("a report");
     let numbers: Vec<u64> = report.split(' ').map(|number| number.parse().expect("a number")).collect();
-    let [denied, passed, wrong] = numbers[..] else { panic!("three numbers: {report}") };
+    let [denied, passed, wrong, failed] = numbers[..] else { panic!("four numbers: {report}") };
     println!("denied {denied}, passed {passed}");
-    assert_eq!((denied + passed, wrong), (CONNECTS as u64, 0));
+    // A busy machine may break off a call that the gate lets through; it is then recorded as what it was.
+    assert_eq!((denied + passed + failed, wrong), (CONNECTS as u64, 0));
+    assert!(failed < CONNECTS as u64 / 100, "{failed} allowed calls failed");
     assert!(denied > 0 && passed > 0, "the race must go both ways: {report}");
     assert_eq!(through_allowed, passed, "what is recorded is what happened");
 }

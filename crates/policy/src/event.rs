@@ -23,7 +23,7 @@ pub struct PolicyEvent {
     pub dst_port: Option<u16>,
     /// Arguments of a program; a set-id call to root adds `setuid_root` or `setgid_root`.
     pub args: Vec<String>,
-    /// The executable that really runs, where it was seen: argv[0] can say anything.
+    /// The executable that really runs, where it was seen: the first argument can say anything.
     pub exe: Option<String>,
     /// A file's bytes can be read.
     pub reads: bool,
