@@ -5,6 +5,7 @@ use crate::materialize::write_object;
 use crate::objects::{Catalogue, Object, Objects, objects_before_manifest};
 use crate::observe::{Document, SummaryBody, observe_summary, run_views};
 use crate::result_set::{Pin, page_hash};
+use crate::security::Standing;
 use crate::timeline::{TimelineQuery, timeline};
 use agentprov_model::schema;
 use agentprov_store::{Reader, RunRow};
@@ -204,6 +205,7 @@ pub(crate) fn manifest_of(
     object_limit: u64,
 ) -> Result<EvidenceManifest, GraphError> {
     let pin = Pin::head(run)?;
+    let standing = Standing::of(reader, run)?;
     let summary = observe_summary(reader, run, TOP)?;
     let listed = objects_before_manifest(run, catalogue, object_limit)?;
     let timeline_ref = timeline_ref(reader, run)?;
@@ -243,7 +245,11 @@ pub(crate) fn manifest_of(
             query_refs: vec![timeline_ref.0],
         },
         objects: object_section(listed, catalogue),
-        security: SecuritySection { risk_count: 0, response_count: 0, state: "not_judged" },
+        security: SecuritySection {
+            risk_count: standing.risks,
+            response_count: standing.responses,
+            state: standing.state,
+        },
         summary,
         recommended_views: run_views(run),
     };

@@ -17,6 +17,7 @@ use crate::objects::{Catalogue, ObjectRow, start_of_page};
 use crate::processes::ProcessTable;
 use crate::result_set::{Cursor, Mark, Pin, page_hash};
 use crate::scope_context::Scopes;
+use crate::security::Standing;
 use crate::timeline::RowBuilder;
 use crate::versions::{FilePath, history};
 use agentprov_model::schema;
@@ -189,7 +190,7 @@ pub fn explain(reader: &Reader, run: &RunRow, query: &ExplainQuery) -> Result<Ex
         causality_path: Vec::new(),
         evidence: rows::evidence(reader, run, &near)?,
         objects: objects_near(reader, run, &near)?,
-        risk_state: "not_judged",
+        risk_state: Standing::of(reader, run)?.state,
         replay_refs: rows::replay_refs(&near),
         process_observations: rows::observations(&near),
         runtime_edges: Vec::new(),

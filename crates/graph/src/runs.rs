@@ -3,6 +3,7 @@
 use crate::attempts::{Attempt, AttemptState, attempts};
 use crate::coverage::{coverage, coverage_clause};
 use crate::error::GraphError;
+use crate::security::Standing;
 use crate::timeline::command_line;
 use agentprov_model::{OsBytes, Outcome, ProcessKey, schema, signal};
 use agentprov_store::{LedgerEntry, LedgerEvent, Reader, RunRow, StoreError};
@@ -42,8 +43,8 @@ pub struct RunSummary {
     pub attempts: u64,
     /// Facts.
     pub facts: u64,
-    /// No policy has judged the run: that is not the same as clean.
-    pub risk: &'static str,
+    /// What rules found, in one clause. `not judged` is not the same as clean.
+    pub risk: String,
     /// Worst coverage over the attempts, in one clause.
     pub coverage: String,
     /// `sealed`: the signed head is in the ledger. `unsealed`: it is not. `removed`. `unknown`: the ledger can't be
@@ -135,7 +136,7 @@ fn summary(
         outcome,
         attempts: attempts.len() as u64,
         facts: row.size,
-        risk: "not judged",
+        risk: if readable { Standing::of(reader, row)?.clause() } else { "unknown".into() },
         coverage: if attempts.is_empty() { "unknown".into() } else { coverage_clause(&coverage(&attempts)) },
         verify: seal_state(row, ledger),
         own_bytes: 0,

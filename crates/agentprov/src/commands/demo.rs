@@ -107,7 +107,7 @@ impl Stage {
     fn play(&self) -> Result<(), Failure> {
         self.commit_workspace()?;
         say("A scripted agent mends a price, and does some things that nobody asked it for. It is recorded:")?;
-        self.step(Copy::Genuine, &["record", "--run", RUN, "--", "sh", "../agent.sh"], 0)?;
+        self.step(Copy::Genuine, &["record", "--run", RUN, "--rules", "default", "--", "sh", "../agent.sh"], 0)?;
         say("What happened, and what was not seen:")?;
         self.step(Copy::Genuine, &["show", RUN], 0)?;
         say("Who wrote the line that matters:")?;

@@ -49,7 +49,7 @@ fn print(context: &Context, document: &Document) -> Result<(), crate::failure::F
             run.run_id.clone(),
             clock.show_text(&run.started_at),
             outcome(run),
-            run.risk.to_owned(),
+            run.risk.clone(),
             coverage(run),
             sealed(run),
             render::bytes(run.own_bytes),

@@ -3,6 +3,7 @@
 use super::{Document, EvidenceRef};
 use crate::error::GraphError;
 use crate::scope_context::{Context, Scopes, Status};
+use crate::security::Standing;
 use crate::timeline::{Evidence, RowBuilder, TimelineRow};
 use agentprov_model::{Basis, EventId, Fact};
 use agentprov_store::{Reader, RunRow, Seq};
@@ -129,7 +130,7 @@ pub fn observe_event(reader: &Reader, run: &RunRow, id: &str) -> Result<Document
         related_risks: Vec::new(),
         related_policies: Vec::new(),
         related_responses: Vec::new(),
-        risk_state: "not_judged",
+        risk_state: Standing::of(reader, run)?.state,
         recommended_views,
     };
     Document::new("observability_event", &[id], run, body)

@@ -4,6 +4,7 @@ use super::event::QueryHints;
 use super::{Document, EvidenceRef};
 use crate::error::GraphError;
 use crate::scope_context::{Context, Scopes};
+use crate::security::Standing;
 use crate::timeline::{Evidence, RowBuilder, command_line, known_process, outcome};
 use agentprov_model::index::{IndexKey, KeyKind};
 use agentprov_model::{EventType, Fact, What};
@@ -104,7 +105,7 @@ pub fn observe_process(reader: &Reader, run: &RunRow, id: &str) -> Result<Docume
         related_risks: Vec::new(),
         related_policies: Vec::new(),
         related_responses: Vec::new(),
-        risk_state: "not_judged",
+        risk_state: Standing::of(reader, run)?.state,
         recommended_views: vec![
             format!("timeline --run {run_id} --process {process} --json"),
             format!("timeline --run {run_id} --process {process} --type {} --json", EventType::FileWrite.name()),

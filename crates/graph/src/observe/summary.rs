@@ -3,6 +3,7 @@
 use super::{Document, EvidenceRef, ratio, run_views, seqs_of_type};
 use crate::error::GraphError;
 use crate::scope_context::Scopes;
+use crate::security::Standing;
 use crate::timeline::Totals;
 use agentprov_model::EventType;
 use agentprov_model::index::CountGroup;
@@ -96,6 +97,9 @@ pub struct Risk {
     pub signals: u64,
     /// Policy decisions.
     pub policy_decisions: u64,
+    /// Risk signals by severity.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_severity: BTreeMap<&'static str, u64>,
     /// `not_judged`: the zeros mean that nobody looked, not that all is well.
     pub state: &'static str,
 }
@@ -123,7 +127,7 @@ pub struct Response {
 pub struct Signals {
     /// All.
     pub total: u64,
-    /// `not_judged`: nobody looked.
+    /// `not_evaluated`: nobody looked.
     pub state: &'static str,
 }
 
@@ -153,6 +157,7 @@ pub fn observe_summary(reader: &Reader, run: &RunRow, top: usize) -> Result<Docu
 
 fn summary_body(reader: &Reader, run: &RunRow, top: usize) -> Result<SummaryBody, GraphError> {
     let totals = Totals::load(reader, run, run.size)?;
+    let standing = Standing::of(reader, run)?;
     let attempts = Scopes::load(reader, run)?.iter().count() as u64;
     let events = totals.runtime();
     let with_process = events.saturating_sub(totals.without_process);
@@ -181,10 +186,15 @@ fn summary_body(reader: &Reader, run: &RunRow, top: usize) -> Result<SummaryBody
             high_risk_count: 0,
             state: "nothing_ingested",
         },
-        risk: Risk { signals: 0, policy_decisions: 0, state: "not_judged" },
+        risk: Risk {
+            signals: standing.risks,
+            policy_decisions: standing.decisions,
+            by_severity: standing.by_severity,
+            state: standing.state,
+        },
         baseline: Baseline { deviations: 0, state: "not_compared" },
-        response: Response { actions: 0, state: "not_judged" },
-        signals: Signals { total: 0, state: "not_judged" },
+        response: Response { actions: standing.responses, state: standing.state },
+        signals: Signals { total: 0, state: "not_evaluated" },
         event_types: reader.tallies(run.no, CountGroup::Type)?,
         sources: reader.tallies(run.no, CountGroup::Source)?,
         top_evidence_refs: telling(reader, run, top)?,

@@ -85,7 +85,7 @@ pub(super) fn runs_of(reader: &Reader, run: Option<&RunRow>) -> Result<Vec<RunRo
     })
 }
 
-fn judging(reader: &Reader, runs: &[RunRow]) -> Result<Judging, GraphError> {
+pub(super) fn judging(reader: &Reader, runs: &[RunRow]) -> Result<Judging, GraphError> {
     let mut judging = Judging::default();
     let (mut modes, mut rulesets) = (BTreeSet::new(), BTreeSet::new());
     for run in runs.iter().filter(|run| run.removed.is_none()) {

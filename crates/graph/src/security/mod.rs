@@ -5,9 +5,11 @@ mod deviations;
 mod document;
 mod responses;
 mod risks;
+mod standing;
 
 pub use decisions::{DecisionRow, DecisionsBody, policy_decisions};
 pub use deviations::{Baseline, DeviationsBody, security_deviations};
 pub use document::{Judging, Query, SecurityDocument};
 pub use responses::{Response, ResponseItem, ResponseStep, ResponsesBody, security_responses};
 pub use risks::{Risk, RiskItem, RisksBody, security_risks};
+pub use standing::Standing;

@@ -5,6 +5,7 @@ use crate::coverage::{ClassCoverage, coverage};
 use crate::error::GraphError;
 use crate::processes::ProcessTable;
 use crate::runs::{RunOutcome, outcome_of};
+use crate::security::Standing;
 use crate::show::activity::{Destination, GapRow, Network, PrivilegeRow, ReadGroup, Reads, gap_row, privilege_row};
 use crate::show::process::{ProcessRow, tree};
 use crate::timeline::command_line;
@@ -54,8 +55,8 @@ pub struct ShowRun {
     pub not_seen: Vec<String>,
     /// Facts by type, of the whole run.
     pub counts: BTreeMap<String, u64>,
-    /// No policy has judged the run: that is not the same as clean.
-    pub risk: &'static str,
+    /// What rules found, in one clause. `not judged` is not the same as clean.
+    pub risk: String,
 }
 
 /// One attempt.
@@ -146,7 +147,7 @@ pub(super) fn show_run(
         coverage,
         not_seen,
         counts: reader.tallies(run.no, CountGroup::Type)?,
-        risk: "not judged",
+        risk: Standing::of(reader, run)?.clause(),
     })
 }
 

@@ -41,7 +41,12 @@ pub(super) fn print(out: &mut impl Write, clock: Clock, run: &ShowRun, extent: E
         )?;
     }
     not_seen(out, run)?;
-    writeln!(out, "{}  {}", styled(TITLE, "risk"), run.risk)?;
+    let closer = if run.risk.starts_with(|first: char| first.is_ascii_digit()) {
+        format!("; see: agentprov security risks --run {}", run.run_id)
+    } else {
+        String::new()
+    };
+    writeln!(out, "{}  {}{closer}", styled(TITLE, "risk"), run.risk)?;
     writeln!(out, "{} {}: agentprov timeline --run {}", styled(TITLE, "facts"), run.facts, run.run_id)
 }
 
