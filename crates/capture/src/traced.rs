@@ -75,7 +75,9 @@ pub(crate) fn run(
     }
     let mut seen = tracer.run(options.grace);
     if options.orphans == Orphans::Terminate && !seen.alive.is_empty() {
-        seen.staying = !terminate(&seen.alive);
+        seen.staying = !terminate(&mut tracer, &seen.alive);
+        // What did end is recorded with its end; only what is still there has outlived the recording.
+        (seen.alive, seen.outlived) = tracer.survivors();
     }
     // Dropping the tracer closes the queue of jobs: the worker finishes them, reads what is open, and ends.
     drop(tracer);
@@ -144,7 +146,7 @@ fn inherit(tracer: &mut Tracer, inherited: Vec<Inherited>) {
 }
 
 /// SIGTERM, two seconds, SIGKILL; true where nobody is left to serve.
-fn terminate(alive: &[i32]) -> bool {
+fn terminate(tracer: &mut Tracer, alive: &[i32]) -> bool {
     let handles: Vec<(i32, u64, OwnedFd)> = alive
         .iter()
         .filter_map(|pid| Some((*pid, identity::stat_line(*pid).ok()?.start_ticks, signals::pidfd(*pid).ok()?)))
@@ -160,7 +162,7 @@ fn terminate(alive: &[i32]) -> bool {
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             match ptrace::wait(false) {
-                Ok(Some((tid, change))) => serve::pass_on(tid, change),
+                Ok(Some((tid, change))) => tracer.guarded(tid, change),
                 Ok(None) => std::thread::sleep(Duration::from_millis(2)),
                 Err(_) => return true,
             }

@@ -52,6 +52,10 @@ impl GraphError {
         match self {
             Self::NotFound { kind: "run", .. } => Some("list them with: agentprov runs".into()),
             Self::NotFound { kind: "file", .. } => Some("files that the run changed: agentprov show RUN".into()),
+            Self::NotFound { kind: "event type", .. } => {
+                let names: Vec<&str> = agentprov_model::EventType::ALL.iter().map(|kind| kind.name()).collect();
+                Some(format!("there are: {}", names.join(" ")))
+            }
             Self::NotFound { .. } => Some("ids of the run: agentprov timeline --run RUN".into()),
             Self::NoRuns(_) => Some("record something first: agentprov record -- CMD".into()),
             Self::Removed { .. } => Some("its tombstone is checked by: agentprov verify".into()),

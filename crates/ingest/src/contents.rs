@@ -22,6 +22,17 @@ impl Default for Budgets {
     }
 }
 
+/// Contents of which only the hash was kept, for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub why: HashOnly,
+    /// How many.
+    pub count: u64,
+    /// What to do about it.
+    pub way_out: &'static str,
+}
+
 /// Stores contents of one recording.
 pub struct BudgetedContents {
     blobs: Blobs,
@@ -29,13 +40,47 @@ pub struct BudgetedContents {
     /// Bytes that the store held when the recording began.
     held_before: u64,
     added: AtomicU64,
+    /// Contents that were not kept, by reason: budget of the run, budget of the store, failure of the store.
+    refused: [AtomicU64; 3],
     redactor: Redactor,
 }
 
 impl BudgetedContents {
     /// A sink for one recording; `held_before` is what the store's blobs take already.
     pub fn new(blobs: Blobs, budgets: Budgets, held_before: u64) -> Self {
-        Self { blobs, budgets, held_before, added: AtomicU64::new(0), redactor: Redactor::new() }
+        Self {
+            blobs,
+            budgets,
+            held_before,
+            added: AtomicU64::new(0),
+            refused: Default::default(),
+            redactor: Redactor::new(),
+        }
+    }
+
+    /// Says what was not kept against the user's expectation, and how often.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        let reasons = [
+            (HashOnly::RunBudget, "a larger --run-budget keeps them"),
+            (HashOnly::StoreBudget, "a larger --store-budget keeps them; room is made by: agentprov gc --keep 30d"),
+            (HashOnly::StoreFailed, "free some disk space; see what the store holds with: agentprov du"),
+        ];
+        let counts = self.refused.iter().map(|count| count.load(Ordering::Relaxed));
+        let all = counts.zip(reasons).map(|(count, (why, way_out))| Refusal { why, count, way_out });
+        all.filter(|refusal| refusal.count > 0).collect()
+    }
+
+    fn refuse(&self, why: HashOnly) -> Kept {
+        let place = match why {
+            HashOnly::RunBudget => Some(0),
+            HashOnly::StoreBudget => Some(1),
+            HashOnly::StoreFailed => Some(2),
+            _ => None,
+        };
+        if let Some(count) = place.and_then(|place| self.refused.get(place)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Kept::HashOnly(why)
     }
 
     /// Takes what the bytes need at most, before it is known what they compress to, so that no budget is overrun.
@@ -64,7 +109,7 @@ impl ContentSink for BudgetedContents {
         }
         let reserved = bytes.len() as u64;
         if let Err(reason) = self.reserve(reserved) {
-            return Kept::HashOnly(reason);
+            return self.refuse(reason);
         }
         match self.blobs.put(&sha256, bytes) {
             Ok(on_disk) => {
@@ -73,7 +118,7 @@ impl ContentSink for BudgetedContents {
             }
             Err(_) => {
                 self.give_back(reserved);
-                Kept::HashOnly(HashOnly::StoreFailed)
+                self.refuse(HashOnly::StoreFailed)
             }
         }
     }

@@ -15,8 +15,8 @@ use agentprov_capture::{
 };
 use agentprov_model::index::{CountGroup, CountName};
 use agentprov_model::{
-    AttemptEnded, AttemptNo, AttemptStarted, Basis, EventTime, EventType, Gap, GapKind, OsBytes, ScopeEnded, Vantage,
-    What,
+    AttemptEnded, AttemptNo, AttemptStarted, Basis, ClaimClass, EventTime, EventType, Gap, GapKind, OsBytes,
+    ScopeEnded, Vantage, What,
 };
 use agentprov_store::{Durability, Store, StoreError, Writer};
 use appender::Appender;
@@ -179,6 +179,7 @@ impl Recorder for StoreRecorder {
         };
         let attempt_id = self.request.attempt_id.clone();
         let run_id = self.request.run.clone();
+        let contents = self.contents.clone();
         let mut incomplete = None;
         appender
             .finish(&run_id, |lost| {
@@ -195,10 +196,23 @@ impl Recorder for StoreRecorder {
                     }
                     closing.push(What::Gap(Gap {
                         kind: GapKind::Dropped,
-                        classes: agentprov_model::ClaimClass::ALL.to_vec(),
+                        classes: ClaimClass::ALL.to_vec(),
                         detail: format!("observations could not be written: {}", lost.why),
                         way_out: lost.hint.clone(),
                         count: lost.count,
+                    }));
+                }
+                for refusal in contents.refusals() {
+                    let why = format!("contents were not kept: {}", refusal.why.explain());
+                    if let Some(class) = coverage.classes.get_mut(&ClaimClass::Contents) {
+                        class.degrade(why.clone());
+                    }
+                    closing.push(What::Gap(Gap {
+                        kind: GapKind::Budget,
+                        classes: vec![ClaimClass::Contents],
+                        detail: why,
+                        way_out: Some(refusal.way_out.to_owned()),
+                        count: refusal.count,
                     }));
                 }
                 closing.push(What::ScopeEnded(ScopeEnded { root_pid }));

@@ -118,7 +118,7 @@ impl Stage {
         self.step(Copy::Genuine, &["graph", "diff", "--file", "price.sh", "--run", RUN], 0)?;
         say("Is the evidence what was signed?")?;
         self.step(Copy::Genuine, &["verify", RUN], 0)?;
-        say("Somebody changes one letter of what was recorded, in a copy of the store:")?;
+        say("Somebody changes a letter in what was recorded, in a copy of the store:")?;
         self.forge()?;
         self.step(Copy::Forged, &["verify", RUN], 1)?;
         say("The copy is refused, and verify says which fact was altered.")

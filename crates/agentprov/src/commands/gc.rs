@@ -64,6 +64,10 @@ impl Gc {
             writeln!(out, "removed {id}")?;
         }
         if self.dry_run {
+            if old.is_empty() {
+                writeln!(out, "no run would go")?;
+            }
+            writeln!(out, "files that nothing refers to are looked for without --dry-run only")?;
             return Ok(ExitCode::SUCCESS);
         }
         let (files, bytes) = writer.sweep()?;

@@ -17,7 +17,7 @@ pub(crate) struct Prove {
     /// The run [default: the latest]
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Folder to write EVENT.json and EVENT.tlog-proof to
+    /// Folder to write EVENT.json and EVENT.tlog-proof to; it is made
     #[arg(long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
 }
@@ -34,6 +34,8 @@ impl Prove {
         let proof = prove(&reader, &selected.run, row.position.seq)?;
         let body = self.output.join(format!("{}.json", self.event));
         let file = self.output.join(format!("{}.{}", self.event, agentprov_log::proof_file::FILE_EXTENSION));
+        std::fs::create_dir_all(&self.output)
+            .map_err(|error| Failure::new(format!("can't make {}: {error}", self.output.display())))?;
         write(&body, &proof.body)?;
         write(&file, proof.proof.as_bytes())?;
         let mut out = anstream::stdout().lock();

@@ -118,8 +118,9 @@ impl Record {
         }
         self.report(context, &store, &recorded)?;
         if let Outcome::NotStarted { reason, .. } = &recorded.finished.outcome {
-            let message = format!("{}: {}", self.command[0].to_string_lossy(), reason.lossy());
-            Failure::new(message).report();
+            let (program, reason) = (self.command[0].to_string_lossy(), reason.lossy());
+            let named = reason.starts_with(program.as_ref());
+            Failure::new(if named { reason.into_owned() } else { format!("{program}: {reason}") }).report();
         }
         if let Some(fault) = &recorded.finished.fault {
             let failure = Failure::new(format!("the recording is incomplete: {}", fault.message));

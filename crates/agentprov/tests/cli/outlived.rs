@@ -54,4 +54,9 @@ fn orphans_are_ended_when_that_is_asked_for() {
         assert!(Instant::now() < end, "process {pid} lives on");
         std::thread::sleep(Duration::from_millis(20));
     }
+    let show = place.run(["show", "o", "--json"]).ok().json();
+    let processes = show["run"]["processes"].as_array().expect("a list").clone();
+    let sleeper = processes.iter().find(|row| row["command"] == "sleep 300").expect("it is recorded");
+    assert_eq!((&sleeper["outlived"], &sleeper["status"]), (&false.into(), &143.into()), "{sleeper:#}");
+    assert!(!show["run"]["not_seen"].to_string().contains("outlived"), "{show:#}");
 }

@@ -258,6 +258,11 @@ fn limits_and_ignored_folders_keep_only_hashes_and_say_so() {
     let kept = ["r1", "r2"]
         .map(|name| versions(&place, "b", name).pop().expect("a version").after.content().expect("hashed").kept);
     assert!(kept.contains(&Kept::HashOnly(HashOnly::RunBudget)), "{kept:?}");
+    let show = place.run(["show", "b", "--json"]).ok().json();
+    let contents =
+        show["run"]["coverage"].as_array().expect("a list").iter().find(|class| class["class"] == "contents").cloned();
+    assert_eq!(contents.expect("the class is listed")["level"], "partial");
+    assert!(show["run"]["gaps"].to_string().contains("--run-budget"), "{show:#}");
 }
 
 #[test]
@@ -281,6 +286,9 @@ fn sampling_says_that_it_is_partial() {
     let coverage = runs["runs"][0]["coverage"].as_str().expect("a clause").to_owned();
     assert!(coverage.contains("partial") && coverage.contains("none"), "{coverage}");
     place.run(["verify", "s"]).ok();
+    let show = place.run(["show", "s", "--json"]).ok().json();
+    let changed = show["run"]["changed_files"].to_string();
+    assert!(changed.contains("\"a\"") && !changed.contains("store.db"), "the recorder's own work is shown: {changed}");
 }
 
 #[test]

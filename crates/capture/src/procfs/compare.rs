@@ -56,10 +56,24 @@ impl Tree {
     }
 }
 
+/// Files that this process, the recorder, has open for writing: its own work is no work of the command.
+fn own_files() -> Vec<(u64, u64)> {
+    let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| std::fs::metadata(entry.path()).ok())
+        .filter(Metadata::is_file)
+        .map(|metadata| (metadata.dev(), metadata.ino()))
+        .collect()
+}
+
 /// Emits one version for each file that differs.
 pub(crate) fn report(before: &Tree, after: &Tree, states: &mut States, out: &OutputLine) {
+    let ours = own_files();
     for (path, mark) in &after.files {
         let known = before.files.get(path);
+        if ours.contains(&mark.inode) {
+            continue;
+        }
         if known == Some(mark) || states.layout.place(path) == Place::Unversioned {
             continue;
         }

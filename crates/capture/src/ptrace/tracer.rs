@@ -151,9 +151,7 @@ impl Tracer {
             }
         }
         signals::alarm_every(Duration::ZERO);
-        let mut alive: Vec<i32> = self.tree.processes.keys().copied().collect();
-        alive.sort_unstable();
-        let outlived = alive.iter().filter_map(|pid| self.tree.processes.get(pid)).map(|process| process.id).collect();
+        let (alive, outlived) = self.survivors();
         Seen {
             root_end: self.root_end.clone(),
             processes: self.processes_seen,
@@ -164,8 +162,16 @@ impl Tracer {
         }
     }
 
+    /// Processes that are alive, by number, and their ids.
+    pub(crate) fn survivors(&self) -> (Vec<i32>, Vec<agentprov_model::ProcessId>) {
+        let mut alive: Vec<i32> = self.tree.processes.keys().copied().collect();
+        alive.sort_unstable();
+        let ids = alive.iter().filter_map(|pid| self.tree.processes.get(pid)).map(|process| process.id).collect();
+        (alive, ids)
+    }
+
     /// A fault of ours must not strand a stopped tracee.
-    fn guarded(&mut self, tid: i32, change: Change) {
+    pub(crate) fn guarded(&mut self, tid: i32, change: Change) {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.on_change(tid, change)));
         if result.is_err() {
             self.out.gap(
