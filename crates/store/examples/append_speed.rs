@@ -1,5 +1,5 @@
 //! Appends facts as a recording makes them, durable, hashed and indexed, beside a bare SQLite bulk insert of the
-//! same rows in the same process. Prints one line of JSON; `cargo xtask bench` runs it.
+//! same rows. Prints seconds and what was done; `cargo xtask bench` runs it.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
@@ -35,14 +35,14 @@ fn fact(number: u64) -> Fact {
 }
 
 fn main() {
-    let count: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
-    let runs: usize = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(3);
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
-    for _ in 0..runs {
-        ours.push(append(count));
-        bare.push(bulk_insert(count));
-    }
-    println!("{{\"facts\":{count},\"ours_seconds\":{ours:?},\"bare_seconds\":{bare:?}}}");
+    let mode = std::env::args().nth(1).unwrap_or_default();
+    let count: u64 = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let seconds = match mode.as_str() {
+        "ours" => append(count),
+        "bare" => bulk_insert(count),
+        _ => panic!("usage: append_speed ours|bare [FACTS]"),
+    };
+    println!("{seconds} {count} facts");
 }
 
 fn append(count: u64) -> f64 {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::contestant::{Contestant, Evidence, time};
-use super::row::{Prepared, Row};
+use super::row::{Aim, Prepared, Row};
 use crate::Result;
 
 pub(crate) struct CliStart;
@@ -17,6 +17,10 @@ impl Row for CliStart {
 
     fn measures(&self) -> String {
         format!("{STARTS} times `agentprov --version`, one after another, against `git --version`")
+    }
+
+    fn aim(&self) -> Option<Aim> {
+        Some(Aim::AtMost(Duration::from_millis(5) * STARTS))
     }
 
     fn prepare(&self, agentprov: &Path) -> Result<Prepared> {

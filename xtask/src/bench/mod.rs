@@ -7,6 +7,7 @@ mod agentprov;
 mod arguments;
 mod cli_start;
 mod contestant;
+mod example_row;
 mod machine;
 mod measure;
 mod record_row;
@@ -29,6 +30,7 @@ use row::{Prepared, Row};
 fn rows() -> Vec<Box<dyn Row>> {
     let mut rows: Vec<Box<dyn Row>> = vec![Box::new(cli_start::CliStart)];
     rows.extend(record_row::rows());
+    rows.extend(example_row::rows());
     rows
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn rows() -> Vec<Box<dyn Row>> {
         workload: Box::new(workloads::large_workspace::LargeWorkspace),
         mode: &MODES[0],
         against_strace: false,
-        aim: Some(Aim { above_first_rival: std::time::Duration::from_millis(150) }),
+        aim: Some(Aim::AboveFirstRival(std::time::Duration::from_millis(150))),
     }));
     rows
 }

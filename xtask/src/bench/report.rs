@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::arguments::FEWEST_RUNS;
 use super::measure::Measured;
-use super::row::{Aim, Outcome, above_first_rival};
+use super::row::{Aim, Outcome};
 
 use super::statistics::{median, p95, ratio};
 use super::table::table;
@@ -91,11 +91,11 @@ fn measured_json(results: &[Measured], aim: Option<Aim>) -> Value {
     });
     let contestants: Vec<Value> = contestants.collect();
     let mut row = json!({"status": "measured", "contestants": contestants});
-    if let (Some(aim), Some(above)) = (aim, above_first_rival(results)) {
+    if let Some((took, allowed)) = aim.and_then(|aim| aim.outcome(results)) {
         row["aim"] = json!({
-            "allowed_above_first_rival_seconds": aim.above_first_rival.as_secs_f64(),
-            "above_first_rival_seconds": above.as_secs_f64(),
-            "met": above <= aim.above_first_rival,
+            "allowed_seconds": allowed.as_secs_f64(),
+            "median_seconds": took.as_secs_f64(),
+            "met": took <= allowed,
         });
     }
     row
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_json_says_whether_an_aim_was_met() {
-        let aim = Aim { above_first_rival: Duration::from_millis(499) };
+        let aim = Aim::AboveFirstRival(Duration::from_millis(499));
         assert_eq!(measured_json(&pair(), Some(aim))["aim"]["met"], json!(false));
     }
 

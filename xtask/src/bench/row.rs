@@ -15,7 +15,7 @@ pub(crate) trait Row {
     /// One sentence: what is timed, and against what.
     fn measures(&self) -> String;
 
-    /// What the difference to the first rival should stay within.
+    /// What the median should stay within.
     fn aim(&self) -> Option<Aim> {
         None
     }
@@ -30,22 +30,36 @@ pub(crate) enum Prepared {
     Unavailable(String),
 }
 
-/// The median may lie above that of the first rival by this much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Aim {
-    pub(crate) above_first_rival: Duration,
+/// What the subject's median should stay within.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Aim {
+    /// At most this much above that of the first rival.
+    AboveFirstRival(Duration),
+    /// At most so many times that of the rival with this place among the contestants.
+    TimesRival { place: usize, times: f64 },
+    /// At most this long.
+    AtMost(Duration),
+}
+
+impl Aim {
+    /// The time that the aim allows in these results; `None` where the rival is missing.
+    pub(crate) fn allowed(self, results: &[Measured]) -> Option<Duration> {
+        let rival = |place: usize| results.get(place).map(|rival| median(&rival.samples));
+        match self {
+            Self::AboveFirstRival(above) => Some(rival(1)? + above),
+            Self::TimesRival { place, times } => Some(rival(place)?.mul_f64(times)),
+            Self::AtMost(limit) => Some(limit),
+        }
+    }
+
+    /// The subject's median and what is allowed.
+    pub(crate) fn outcome(self, results: &[Measured]) -> Option<(Duration, Duration)> {
+        Some((median(&results.first()?.samples), self.allowed(results)?))
+    }
 }
 
 pub(crate) enum Outcome {
     Measured { aim: Option<Aim>, results: Vec<Measured> },
     Skipped(String),
     Failed(String),
-}
-
-/// How far the subject lies above its first rival; `None` without both.
-pub(crate) fn above_first_rival(results: &[Measured]) -> Option<Duration> {
-    let [subject, rival, ..] = results else {
-        return None;
-    };
-    Some(median(&subject.samples).saturating_sub(median(&rival.samples)))
 }

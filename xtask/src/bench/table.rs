@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::measure::Measured;
-use super::row::{Aim, above_first_rival};
+use super::row::Aim;
 use super::statistics::{median, p95, ratio};
 
 pub(crate) fn table(results: &[Measured], aim: Option<Aim>) -> String {
@@ -49,10 +49,9 @@ fn aligned(cells: &[[String; 6]]) -> String {
 }
 
 fn aim_line(results: &[Measured], aim: Aim) -> Option<String> {
-    let above = above_first_rival(results)?;
-    let verdict = if above <= aim.above_first_rival { "met" } else { "MISSED" };
-    let (above, allowed) = (seconds(above), seconds(aim.above_first_rival));
-    Some(format!("  aim {verdict}: {above} above the first rival, {allowed} allowed\n"))
+    let (took, allowed) = aim.outcome(results)?;
+    let verdict = if took <= allowed { "met" } else { "MISSED" };
+    Some(format!("  aim {verdict}: {}, {} allowed\n", seconds(took), seconds(allowed)))
 }
 
 fn seconds(duration: Duration) -> String {
@@ -99,10 +98,10 @@ mod tests {
 
     #[test]
     fn an_aim_is_met_or_missed() {
-        let aim = |milliseconds| Aim { above_first_rival: Duration::from_millis(milliseconds) };
-        assert!(
-            table(&pair(), Some(aim(500))).ends_with("aim met: 500.0 ms above the first rival, 500.0 ms allowed\n")
-        );
+        let aim = |milliseconds| Aim::AboveFirstRival(Duration::from_millis(milliseconds));
+        assert!(table(&pair(), Some(aim(500))).ends_with("aim met: 1.50 s, 1.50 s allowed\n"));
         assert!(table(&pair(), Some(aim(499))).contains("aim MISSED"));
+        assert!(table(&pair(), Some(Aim::TimesRival { place: 1, times: 1.4 })).contains("aim MISSED"));
+        assert!(table(&pair(), Some(Aim::AtMost(Duration::from_secs(2)))).contains("aim met"));
     }
 }
