@@ -5,6 +5,7 @@
 //! serialised form of a [`Fact`] is the evidence itself, so its field order
 //! is part of the format (see `fact`).
 
+pub mod classify;
 pub mod content;
 pub mod coverage;
 pub mod errno;
@@ -20,8 +21,11 @@ pub mod process;
 pub mod schema;
 pub mod scope;
 pub mod signal;
+pub mod telemetry;
 pub mod time;
+pub mod window;
 
+pub use classify::{ClassMatch, ClassTable, DestinationClass, ObjectClass, Severity};
 pub use content::{Content, ContentId, GitBlobId, HashOnly, Kept};
 pub use coverage::{ClaimClass, Coverage, CoverageReport, Gap, GapKind, Level};
 pub use event_type::{EventType, Lane};
@@ -29,7 +33,10 @@ pub use fact::{Basis, Fact, Redaction, Vantage, What};
 pub use file::{
     Access, FileChanged, FileOp, FileOpened, FileState, FileVersion, OutputKept, OutputStream, VersionCause,
 };
-pub use ids::{AttemptId, AttemptNo, EventId, IdError, RunId, SessionId, StoreId, ToolCallId};
+pub use ids::{
+    AttemptId, AttemptNo, BatchId, BindingId, EventId, IdError, LogicalProcessId, RolloutId, RunId, SessionId,
+    SnapshotId, StoreId, ToolCallId,
+};
 pub use index::{IndexKey, KeyKind};
 pub use network::{Destination, NetworkCall, NetworkOp, SocketAddress};
 pub use os_bytes::OsBytes;
@@ -38,4 +45,8 @@ pub use process::{
     BootId, PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessKey, ProcessOrigin, ProcessStarted,
 };
 pub use scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, Mechanism, ScopeEnded};
+pub use telemetry::{
+    BindingEnded, Confidence, Correlation, IngestBatch, LeafSet, Method, RawLines, Resolution, ResolutionState,
+    RuntimeIdentity, ScopeBinding, ScopeIds, SourceName, TelemetryBody, TelemetryEvent,
+};
 pub use time::EventTime;

@@ -1,10 +1,11 @@
 //! Socket calls and the addresses they name.
 
+use crate::classify::{ClassTable, DestinationClass};
 use crate::os_bytes::OsBytes;
 use crate::outcome::CallResult;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// A socket call with an address.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -85,54 +86,13 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// Classifies an address; IPv4-mapped IPv6 counts as its IPv4 address.
+    /// Classifies an address by the built-in table; IPv4 inside IPv6 counts as its IPv4 address.
     pub fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self::of_v4(ip),
-            IpAddr::V6(ip) => Self::of_v6(ip),
-        }
-    }
-
-    fn of_v4(ip: Ipv4Addr) -> Self {
-        const METADATA: [[u8; 4]; 7] = [
-            [169, 254, 169, 254],
-            [169, 254, 170, 2],
-            [169, 254, 170, 23],
-            [168, 63, 129, 16],
-            [192, 0, 0, 192],
-            [100, 100, 100, 200],
-            [169, 254, 42, 42],
-        ];
-        let octets = ip.octets();
-        if METADATA.contains(&octets) {
-            return Self::Metadata;
-        }
-        let carrier_grade_nat = octets[0] == 100 && (64..128).contains(&octets[1]);
-        if ip.is_loopback() || ip.is_unspecified() {
-            Self::Loopback
-        } else if ip.is_private() || ip.is_link_local() || carrier_grade_nat {
-            Self::Private
-        } else {
-            Self::Public
-        }
-    }
-
-    fn of_v6(ip: Ipv6Addr) -> Self {
-        const METADATA: [Ipv6Addr; 4] = [
-            Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
-            Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
-            Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
-            Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
-        ];
-        let first = ip.segments()[0];
-        if METADATA.contains(&ip) {
-            Self::Metadata
-        } else if ip.is_loopback() || ip.is_unspecified() {
-            Self::Loopback
-        } else if first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80 {
-            Self::Private
-        } else {
-            Self::Public
+        match ClassTable::builtin().address(ip).0 {
+            DestinationClass::Metadata => Self::Metadata,
+            DestinationClass::Loopback => Self::Loopback,
+            class if class.is_private_cidr() => Self::Private,
+            _ => Self::Public,
         }
     }
 }
