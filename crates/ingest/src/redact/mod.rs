@@ -3,7 +3,7 @@
 mod rules;
 
 use agentprov_model::{OsBytes, Outcome, ProcessExec, Redaction, SocketAddress, What};
-use regex::bytes::{Captures, Regex, RegexSet};
+use regex::bytes::{Captures, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use rules::{RULES, SECRET_FLAGS};
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -43,8 +43,13 @@ impl Redactor {
         let patterns = PATTERNS.get_or_init(|| {
             let sources = || RULES.iter().map(|rule| rule.pattern);
             Patterns {
-                any: RegexSet::new(sources()).expect("the rules compile, a test sees to it"),
-                each: sources().map(|source| Regex::new(source).expect("the rules compile")).collect(),
+                any: RegexSetBuilder::new(sources())
+                    .unicode(false)
+                    .build()
+                    .expect("the rules compile, a test sees to it"),
+                each: sources()
+                    .map(|source| RegexBuilder::new(source).unicode(false).build().expect("the rules compile"))
+                    .collect(),
             }
         });
         Self { patterns }

@@ -1,0 +1,54 @@
+//! One file a command: its arguments, the call into the other crates, the rendering.
+
+pub(crate) mod blame;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod du;
+pub(crate) mod evidence;
+pub(crate) mod fsck;
+pub(crate) mod gc;
+pub(crate) mod generate;
+pub(crate) mod graph;
+pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod observe;
+pub(crate) mod prove;
+pub(crate) mod record;
+mod record_summary;
+pub(crate) mod rm;
+pub(crate) mod runs;
+pub(crate) mod show;
+pub(crate) mod timeline;
+pub(crate) mod verify;
+
+use crate::arguments::{Arguments, Command};
+use crate::context::Context;
+use crate::failure::CommandResult;
+
+/// Carries out a command.
+pub(crate) fn run(arguments: Arguments) -> CommandResult {
+    let context = Context::new(arguments.global)?;
+    match arguments.command {
+        Command::Record(command) => command.run(&context),
+        Command::Runs(command) => command.run(&context),
+        Command::Show(command) => command.run(&context),
+        Command::Timeline(command) => command.run(&context),
+        Command::Graph(command) => command.run(&context),
+        Command::Observe(command) => command.run(&context),
+        Command::Evidence(command) => command.run(&context),
+        Command::Blame(command) => command.run(&context),
+        Command::Verify(command) => command.run(&context),
+        Command::Prove(command) => command.run(&context),
+        Command::Doctor(command) => command.run(&context),
+        Command::Demo(command) => command.run(),
+        Command::Du(command) => command.run(&context),
+        Command::Rm(command) => command.run(&context),
+        Command::Gc(command) => command.run(&context),
+        Command::Fsck(command) => command.run(&context),
+        Command::Init(command) => command.run(&context),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
+        Command::Generate(command) => command.run(),
+    }
+}

@@ -1,0 +1,200 @@
+//! `agentprov record`.
+
+use crate::commands::record_summary;
+use crate::context::{Context, absolute, current_dir};
+use crate::failure::{CommandResult, Failure, NOT_STARTED};
+use crate::render;
+use agentprov_capture::{Backend, Command, KeepOutput, Limits, Notice, Options, Orphans, StdoutTo};
+use agentprov_ingest::contents::Budgets;
+use agentprov_ingest::{RecordRequest, Recorded};
+use agentprov_model::{Mechanism, Outcome, RunId};
+use clap::{Args, ValueEnum};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Runs a command and records its processes, files and connections. The command keeps its input, output, terminal
+/// and signals; `record` exits with the command's own status (128 + signal).
+#[derive(Args, Debug)]
+pub(crate) struct Record {
+    /// Name of the run; an existing run gets a further attempt [default: a new name]
+    #[arg(long, value_name = "RUN")]
+    run: Option<RunId>,
+    /// Name of the recording inside the run
+    #[arg(long, default_value = "record")]
+    name: String,
+    /// Directory to run the command in
+    #[arg(long, value_name = "DIR")]
+    workdir: Option<PathBuf>,
+    /// How to observe
+    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
+    backend: BackendName,
+    /// Do not record opens for reading
+    #[arg(long)]
+    no_reads: bool,
+    /// Keep no contents, only which files were written
+    #[arg(long)]
+    no_contents: bool,
+    /// Keep a copy of what the command prints, up to so many bytes a stream
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "1048576")]
+    keep_output: Option<u64>,
+    /// What becomes of processes that outlive the command
+    #[arg(long, value_enum, default_value_t = OrphanPolicy::Observe)]
+    orphans: OrphanPolicy,
+    /// How long to go on recording processes that outlive the command
+    #[arg(long, value_name = "MS", default_value_t = 250)]
+    post_root_grace_ms: u64,
+    /// Pause between two looks of the procfs back-end
+    #[arg(long, value_name = "MS")]
+    sample_interval_ms: Option<u64>,
+    /// Keep only the hash of files larger than this
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().max_file_bytes)]
+    max_file_bytes: u64,
+    /// Bytes of contents that this recording may add to the store
+    #[arg(long, value_name = "BYTES", default_value_t = Budgets::default().run_bytes)]
+    run_budget: u64,
+    /// Bytes of contents that the store may hold
+    #[arg(long, value_name = "BYTES", default_value_t = Budgets::default().store_bytes)]
+    store_budget: u64,
+    /// Exit with 0 when the recording was made, whatever the command's status
+    #[arg(long, env = "AGENTPROV_EXIT_ZERO", value_parser = clap::builder::FalseyValueParser::new())]
+    exit_zero: bool,
+    /// Print the manifest as a document; the command's standard output then goes to standard error
+    #[arg(long)]
+    json: bool,
+    /// Write the manifest to a file and leave both streams to the command
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    json_file: Option<PathBuf>,
+    /// Print no summary
+    #[arg(long, short)]
+    quiet: bool,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum BackendName {
+    /// The best that this host allows
+    Auto,
+    /// seccomp filter and ptrace: exact, needs no privilege
+    Ptrace,
+    /// Samples of /proc: misses short processes
+    Procfs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OrphanPolicy {
+    /// They are reported and live on
+    #[value(alias = "observe_only")]
+    Observe,
+    /// They are ended and reported
+    Terminate,
+}
+
+impl Record {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let before_start = |failure: Failure| failure.code(NOT_STARTED);
+        let store = context.store_or_new().map_err(before_start)?;
+        if let Some(foreign) = store.location().foreign_database() {
+            note(&format!("{} belongs to the Go tool and is left untouched", foreign.display()));
+        }
+        let request = self.request().map_err(before_start)?;
+        let recorded = agentprov_ingest::record(&store, &request, &mut notice)?;
+        if self.sample_interval_ms.is_some() && recorded.finished.mechanism != Mechanism::Procfs {
+            note("--sample-interval-ms has no meaning here: the ptrace back-end sees every event and samples nothing");
+        }
+        self.report(context, &store, &recorded)?;
+        if let Outcome::NotStarted { reason, .. } = &recorded.finished.outcome {
+            let message = format!("{}: {}", self.command[0].to_string_lossy(), reason.lossy());
+            Failure::new(message).report();
+        }
+        if let Some(fault) = &recorded.finished.fault {
+            let failure = Failure::new(format!("the recording is incomplete: {}", fault.message));
+            match &fault.hint {
+                Some(hint) => failure.hint(hint).report(),
+                None => failure.report(),
+            };
+        }
+        Ok(self.exit_code(&recorded))
+    }
+
+    fn exit_code(&self, recorded: &Recorded) -> ExitCode {
+        let status = recorded.finished.outcome.shell_status();
+        match &recorded.finished.fault {
+            _ if self.exit_zero && recorded.finished.fault.is_none() => ExitCode::SUCCESS,
+            // A command that passed must not hide that its recording failed.
+            Some(_) if status == 0 => ExitCode::from(NOT_STARTED),
+            _ => ExitCode::from(u8::try_from(status & 0xff).unwrap_or(u8::MAX)),
+        }
+    }
+
+    fn request(&self) -> Result<RecordRequest, Failure> {
+        let workdir = match &self.workdir {
+            Some(dir) => absolute(dir)?,
+            None => current_dir()?,
+        };
+        let workdir = workdir.canonicalize().map_err(|error| {
+            Failure::new(format!("--workdir {}: {error}", workdir.display())).hint("name a folder that exists")
+        })?;
+        let stdout = if self.json { StdoutTo::Stderr } else { StdoutTo::Inherit };
+        let options = Options {
+            backend: match self.backend {
+                BackendName::Auto => Backend::Auto,
+                BackendName::Ptrace => Backend::Ptrace,
+                BackendName::Procfs => Backend::Procfs,
+            },
+            reads: !self.no_reads,
+            grace: Duration::from_millis(self.post_root_grace_ms),
+            orphans: match self.orphans {
+                OrphanPolicy::Observe => Orphans::Observe,
+                OrphanPolicy::Terminate => Orphans::Terminate,
+            },
+            workspace: workspace_of(&workdir),
+            limits: Limits { max_file_bytes: self.max_file_bytes, ..Limits::default() },
+            contents: !self.no_contents,
+            sample_interval: Duration::from_millis(self.sample_interval_ms.unwrap_or(25).max(1)),
+        };
+        let command = Command {
+            argv: self.command.clone(),
+            workdir,
+            env: Vec::new(),
+            stdout,
+            keep_output: self.keep_output.map(|max_bytes| KeepOutput { max_bytes }),
+        };
+        let mut request = RecordRequest::new(self.run.clone(), command, options)?;
+        request.name.clone_from(&self.name);
+        request.budgets = Budgets { run_bytes: self.run_budget, store_bytes: self.store_budget };
+        Ok(request)
+    }
+
+    fn report(&self, context: &Context, store: &agentprov_store::Store, recorded: &Recorded) -> Result<(), Failure> {
+        let manifest = record_summary::manifest(store, recorded)?;
+        if self.json {
+            return render::json(&manifest);
+        }
+        if let Some(path) = &self.json_file {
+            let mut text = serde_json::to_vec_pretty(&manifest)?;
+            text.push(b'\n');
+            std::fs::write(path, text)
+                .map_err(|error| Failure::new(format!("--json-file {}: {error}", path.display())))?;
+        }
+        if self.quiet { Ok(()) } else { record_summary::print(context, &manifest, recorded) }
+    }
+}
+
+/// Top of the git work tree around the folder, else the folder itself.
+fn workspace_of(workdir: &Path) -> PathBuf {
+    workdir.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(workdir).to_owned()
+}
+
+fn note(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", render::styled(render::UNSURE, format!("note: {text}")));
+}
+
+fn notice(notice: Notice) {
+    let way_out = notice.way_out.map(|way_out| format!("; {way_out}")).unwrap_or_default();
+    note(&format!("{}{way_out}", notice.text));
+}

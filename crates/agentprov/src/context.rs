@@ -1,0 +1,84 @@
+//! What every command needs: the store, and how to print.
+
+use crate::arguments::Global;
+use crate::failure::Failure;
+use crate::render::Clock;
+use agentprov_graph::{Selected, select_run};
+use agentprov_store::{Location, Reader, Store, StoreError};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+/// Settings of this invocation.
+pub(crate) struct Context {
+    pub(crate) global: Global,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global) -> Result<Self, Failure> {
+        if let Some(url) = &global.daemon_url {
+            return Err(Failure::usage(format!("--daemon-url {url}: this version works on the local store only"))
+                .hint("leave out --daemon-url and unset AGENTPROV_DAEMON_URL"));
+        }
+        Ok(Self { global })
+    }
+
+    /// Where the store is, or would be made.
+    pub(crate) fn location(&self) -> Result<Location, Failure> {
+        match &self.global.data_dir {
+            Some(dir) => Ok(Location::chosen(absolute(dir)?)),
+            None => Ok(Location::find(&current_dir()?)),
+        }
+    }
+
+    /// Opens the store that is there.
+    pub(crate) fn store(&self) -> Result<Store, Failure> {
+        let location = self.location()?;
+        let foreign = location.foreign_database();
+        Store::open(location).map(|store| store.with_key_file(self.global.key.clone())).map_err(|error| {
+            match (&error, foreign) {
+                (StoreError::Absent(_), Some(path)) => Failure::new(error.to_string()).hint(format!(
+                    "{} belongs to the Go tool; it is left untouched, agentprov keeps its own store beside it",
+                    path.display()
+                )),
+                _ => error.into(),
+            }
+        })
+    }
+
+    /// Opens the store, making it where there is none.
+    pub(crate) fn store_or_new(&self) -> Result<Store, Failure> {
+        Ok(Store::create(self.location()?)?.with_key_file(self.global.key.clone()))
+    }
+
+    /// A reader and the run that the user means.
+    pub(crate) fn run(&self, name: Option<&str>) -> Result<(Reader, Selected), Failure> {
+        let reader = self.store()?.reader()?;
+        let selected = select_run(&reader, name)?;
+        Ok((reader, selected))
+    }
+
+    /// Says which run was taken where the user named none.
+    pub(crate) fn say_which(&self, selected: &Selected) {
+        if selected.latest {
+            let dim = anstyle::Style::new().dimmed();
+            let _ = writeln!(anstream::stderr(), "{dim}run {} (the latest){dim:#}", selected.run.id);
+        }
+    }
+
+    /// How to print times: in the local zone on a terminal, else as the contract has them.
+    pub(crate) fn clock(&self) -> Clock {
+        if !self.global.utc && std::io::stdout().is_terminal() { Clock::Local } else { Clock::Utc }
+    }
+}
+
+/// The current folder.
+pub(crate) fn current_dir() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| {
+        Failure::new(format!("the current folder can't be read: {error}")).hint("change to a folder that exists")
+    })
+}
+
+/// The path from the root, whether it exists or not.
+pub(crate) fn absolute(path: &std::path::Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+}
