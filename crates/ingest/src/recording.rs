@@ -98,7 +98,7 @@ impl StoreRecorder {
         let mut what = Some(What::AttemptStarted(self.attempt_started(start)));
         writer.transaction(Durability::Process, |batch| {
             let run = batch.open_run(&self.request.run)?;
-            let count = CountName { group: CountGroup::Type, name: EventType::ToolCallStart.name() };
+            let count = CountName { group: CountGroup::Type, name: EventType::ToolCallStart.name().into() };
             let earlier = batch.tally(run, count)?;
             let no = AttemptNo(u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1));
             let mut intake = Intake::new(no, self.request.attempt_id.clone(), Redactor::new(), Box::new(Unjudged));

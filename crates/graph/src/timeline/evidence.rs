@@ -64,7 +64,13 @@ pub fn evidence_of(fact: &Fact) -> Evidence {
         | What::ProcessOutlived
         | What::ScopeEnded(_)
         | What::Gap(_)
-        | What::AttemptInterrupted(_) => {}
+        | What::AttemptInterrupted(_)
+        | What::Telemetry(_)
+        | What::ScopeBinding(_)
+        | What::BindingEnded(_)
+        | What::Resolution(_)
+        | What::IngestBatch(_)
+        | What::RawLines(_) => {}
     }
     if !fact.redacted.is_empty() {
         let receipts = serde_json::to_value(&fact.redacted).unwrap_or_default();
