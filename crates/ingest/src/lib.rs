@@ -6,6 +6,7 @@
 pub mod contents;
 pub mod intake;
 pub mod judge;
+pub mod receivers;
 pub mod recording;
 pub mod recovery;
 pub mod redact;
