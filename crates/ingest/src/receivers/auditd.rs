@@ -31,13 +31,12 @@ struct OpenEvent {
 
 /// True for lines of the audit log and for the kernel's own words about it.
 pub fn detect(line: &str) -> bool {
-    line.contains("msg=audit(") || is_kernel_loss(line)
+    !line.starts_with('{') && (line.contains("msg=audit(") || is_kernel_word(line))
 }
 
-fn is_kernel_loss(line: &str) -> bool {
-    !line.starts_with('{')
-        && line.contains("audit: ")
-        && (line.contains("backlog limit exceeded") || line.contains("audit_lost="))
+fn is_kernel_word(line: &str) -> bool {
+    line.contains("audit: ")
+        && ["backlog limit exceeded", "audit_lost=", "audit_backlog="].iter().any(|words| line.contains(words))
 }
 
 impl Auditd {
@@ -46,8 +45,8 @@ impl Auditd {
     /// # Errors
     /// [`RowError`] where the line is no audit record.
     pub fn receive(&mut self, line: u64, text: &str, table: &ClassTable) -> Result<Received, RowError> {
-        if is_kernel_loss(text) {
-            return Ok(kernel_loss(text));
+        if !text.contains("msg=audit(") && is_kernel_word(text) {
+            return Ok(kernel_word(text));
         }
         let record =
             Record::parse(text).ok_or_else(|| RowError::Json("no audit record: type=T msg=audit(S:N): ...".into()))?;
@@ -108,16 +107,18 @@ fn loss(record: Option<&Record>, count: Option<u64>, detail: String) -> Received
     })
 }
 
-fn kernel_loss(text: &str) -> Received {
+fn kernel_word(text: &str) -> Received {
     let count = text
         .split("audit_lost=")
         .nth(1)
         .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok()));
-    let detail = match count {
-        Some(count) => format!("the kernel lost {count} audit records since boot"),
-        None => "the kernel's audit backlog was full".to_owned(),
-    };
-    loss(None, count, detail)
+    match count {
+        Some(count) => loss(None, Some(count), format!("the kernel lost {count} audit records since boot")),
+        None if text.contains("backlog limit exceeded") => {
+            loss(None, None, "the kernel's audit backlog was full".to_owned())
+        }
+        None => Received::Skipped("the length of the audit backlog".to_owned()),
+    }
 }
 
 fn daemon(record: &Record) -> Received {

@@ -60,6 +60,9 @@ pub enum RowError {
     /// The row is no JSON that is accepted.
     #[error("no acceptable JSON: {0}")]
     Json(String),
+    /// The row is no audit record.
+    #[error("no audit record: expected type=T msg=audit(TIME:SERIAL): ...")]
+    Audit,
     /// The row is not UTF-8.
     #[error("not UTF-8 from byte {0} on")]
     Encoding(usize),

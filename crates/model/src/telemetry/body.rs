@@ -360,6 +360,9 @@ impl NetworkSeen {
             NetworkAction::Bind => EventType::NetworkBind,
             NetworkAction::Receive => EventType::NetworkReceive,
             NetworkAction::Close => EventType::NetworkClose,
+            NetworkAction::Connect | NetworkAction::Send if self.protocol.as_deref() == Some("unix") => {
+                EventType::IpcConnect
+            }
             NetworkAction::Connect | NetworkAction::Send => match self.destination {
                 DestinationClass::Metadata => EventType::MetadataIp,
                 class if class.is_private_cidr() => EventType::PrivateCidr,

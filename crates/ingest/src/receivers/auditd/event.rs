@@ -3,13 +3,14 @@
 use super::super::calls::{Deed, system_call};
 use super::super::draft::{Draft, FileObject, Received, RowError};
 use super::super::words::returned;
-use super::record::{Record, Serial};
+use super::record::{Record, Serial, decode};
 use super::syscalls;
 use agentprov_model::classify::Destination;
 use agentprov_model::telemetry::{
     ExecSeen, ExitSeen, FileAction, MapSeen, NetworkAction, PrivilegeSeen, SpawnSeen, TelemetryBody, TelemetryFlag,
 };
 use agentprov_model::{Access, ClassTable, OsBytes, Outcome, RuntimeIdentity, SourceName, Vantage};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const SOURCE: SourceName = SourceName::AUDITD;
@@ -118,18 +119,15 @@ impl Parts<'_> {
 
     /// Arguments over all EXECVE records; true where some are missing.
     fn argv(&self) -> (Vec<OsBytes>, bool) {
-        let execs: Vec<&Record> = self.records.iter().filter(|record| record.kind == "EXECVE").collect();
-        let declared = execs.iter().find_map(|exec| exec.decimal("argc")).and_then(|count| usize::try_from(count).ok());
+        let execs = || self.records.iter().filter(|record| record.kind == "EXECVE");
+        let declared = execs().find_map(|exec| exec.decimal("argc")).and_then(|count| usize::try_from(count).ok());
         let declared = declared.unwrap_or(0);
-        let mut argv = Vec::new();
-        for index in 0..declared.min(MAX_ARGUMENTS) {
-            let key = format!("a{index}");
-            let whole = execs.iter().find_map(|exec| exec.bytes(&key));
-            match whole.or_else(|| pieces(&execs, index)) {
-                Some(argument) => argv.push(argument),
-                None => break,
-            }
-        }
+        let values: HashMap<&str, &str> = execs().flat_map(Record::fields).collect();
+        let argument = |index: usize| {
+            let whole = values.get(format!("a{index}").as_str()).and_then(|value| decode(value));
+            whole.or_else(|| pieces(&values, index))
+        };
+        let argv: Vec<OsBytes> = (0..declared.min(MAX_ARGUMENTS)).map_while(argument).collect();
         let cut = argv.len() < declared;
         (argv, cut)
     }
@@ -191,14 +189,12 @@ impl Parts<'_> {
     }
 }
 
-fn pieces(execs: &[&Record], argument: usize) -> Option<OsBytes> {
-    let mut whole = Vec::new();
-    for piece in 0..MAX_ARGUMENTS {
-        match execs.iter().find_map(|exec| exec.piece(argument, piece)) {
-            Some(bytes) => whole.extend_from_slice(bytes.as_bytes()),
-            None if piece == 0 => return None,
-            None => break,
-        }
+/// A long argument over several records: `a1[0]`, `a1[1]`, ...
+fn pieces(values: &HashMap<&str, &str>, argument: usize) -> Option<OsBytes> {
+    let piece = |number: usize| values.get(format!("a{argument}[{number}]").as_str()).and_then(|value| decode(value));
+    let mut whole = piece(0)?.into_bytes();
+    for next in (1..MAX_ARGUMENTS).map_while(piece) {
+        whole.extend_from_slice(next.as_bytes());
     }
     Some(OsBytes::new(whole))
 }

@@ -66,13 +66,14 @@ impl Record {
         u64::from_str_radix(self.raw(key)?.trim_start_matches("0x"), 16).ok()
     }
 
-    /// Pieces of a long argument: `a1[0]`, `a1[1]`, ...
-    pub(super) fn piece(&self, argument: usize, piece: usize) -> Option<OsBytes> {
-        self.bytes(&format!("a{argument}[{piece}]"))
+    /// Every key with its value as it is written.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
 
-fn decode(value: &str) -> Option<OsBytes> {
+/// A value without its quotes, or out of hex.
+pub(super) fn decode(value: &str) -> Option<OsBytes> {
     if matches!(value, "(null)" | "(none)" | "?" | "") {
         return None;
     }
