@@ -4,8 +4,10 @@
 //! capture back-ends to that path.
 
 pub mod contents;
+pub mod correlate;
 pub mod intake;
 pub mod judge;
+pub mod lines;
 pub mod receivers;
 pub mod recording;
 pub mod recovery;
