@@ -12,6 +12,7 @@ pub mod receivers;
 pub mod recording;
 pub mod recovery;
 pub mod redact;
+pub mod telemetry;
 
 pub use intake::Intake;
 pub use judge::{Judge, Unjudged};

@@ -4,7 +4,7 @@
 //! reader must check that the fact it gets really has the key ([`Fact::has_key`]).
 
 use crate::fact::{Fact, What};
-use crate::telemetry::{EventClock, ResolutionState, ScopeIds, TelemetryEvent};
+use crate::telemetry::{ResolutionState, ScopeIds, TelemetryEvent};
 use crate::window::{WINDOW_SECONDS, Window};
 use std::borrow::Cow;
 
@@ -130,8 +130,8 @@ fn visit_telemetry(event: &TelemetryEvent, visit: &mut impl FnMut(IndexKey<'_>))
         visit(IndexKey { kind: KeyKind::Path, value: path.as_bytes() });
     }
     visit_scope(&event.scope, visit);
-    if let (EventClock::Intake, Some(raw)) = (event.clock, &event.raw) {
-        visit(IndexKey { kind: KeyKind::Untimed, value: raw.sha256.as_bytes() });
+    if let Some(key) = &event.untimed_key {
+        visit(IndexKey { kind: KeyKind::Untimed, value: key.as_bytes() });
     }
     if event.correlation.state == ResolutionState::Bound {
         return;

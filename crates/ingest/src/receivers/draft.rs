@@ -127,6 +127,7 @@ impl Draft {
                 correlation: Correlation::unresolved(false),
                 flags: Vec::new(),
                 context_dropped: Vec::new(),
+                untimed_key: None,
                 raw: None,
             },
         }

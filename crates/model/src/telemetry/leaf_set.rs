@@ -22,6 +22,21 @@ impl LeafSet {
         set
     }
 
+    /// The set of these `(first, count)` ranges, in any order, overlaps counted once.
+    pub fn of_ranges(mut ranges: Vec<(u64, u64)>) -> Self {
+        ranges.sort_unstable();
+        let mut set = Self::default();
+        for (first, count) in ranges.into_iter().filter(|(_, count)| *count > 0) {
+            match set.0.last_mut() {
+                Some((known, length)) if first <= *known + *length => {
+                    *length = (*length).max(first + count - *known);
+                }
+                _ => set.0.push((first, count)),
+            }
+        }
+        set
+    }
+
     /// How many.
     pub fn len(&self) -> u64 {
         self.0.iter().map(|(_, count)| count).sum()
@@ -58,6 +73,8 @@ mod tests {
             expected.dedup();
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), expected.clone());
             prop_assert_eq!(set.len(), expected.len() as u64);
+            let singles = expected.iter().rev().map(|&leaf| (leaf, 1)).collect();
+            prop_assert_eq!(LeafSet::of_ranges(singles), set.clone());
             for leaf in 0..200 {
                 prop_assert_eq!(set.contains(leaf), expected.contains(&leaf));
             }

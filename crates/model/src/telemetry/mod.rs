@@ -20,6 +20,7 @@ pub use leaf_set::LeafSet;
 pub use vocabulary::{Detection, EventClock, RawRef, SourceName, TelemetryFlag};
 
 use crate::classify::ClassMatch;
+use crate::content::ContentId;
 use crate::event_type::EventType;
 use crate::outcome::CallResult;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,9 @@ pub struct TelemetryEvent {
     /// Places of application context inside the raw row, which was not believed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context_dropped: Vec<String>,
+    /// Identity of an event whose source gave no time: its id can't be told from what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untimed_key: Option<ContentId>,
     /// The raw row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<RawRef>,
