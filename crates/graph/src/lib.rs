@@ -23,6 +23,7 @@ pub mod runs;
 pub mod scope_context;
 pub mod selection;
 pub mod show;
+pub mod telemetry;
 pub mod timeline;
 pub mod trace;
 pub mod verify;
