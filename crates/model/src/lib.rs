@@ -5,7 +5,7 @@
 //! serialised form of a [`Fact`] is the evidence itself, so its field order
 //! is part of the format (see `fact`).
 
-pub mod classify;
+pub mod special;
 pub mod content;
 pub mod coverage;
 pub mod errno;
@@ -25,7 +25,7 @@ pub mod telemetry;
 pub mod time;
 pub mod window;
 
-pub use classify::{ClassMatch, ClassTable, DestinationClass, ObjectClass, Severity};
+pub use special::{ClassMatch, ClassTable, DestinationClass, ObjectClass, Severity};
 pub use content::{Content, ContentId, GitBlobId, HashOnly, Kept};
 pub use coverage::{ClaimClass, Coverage, CoverageReport, Gap, GapKind, Level};
 pub use event_type::{EventType, Lane};

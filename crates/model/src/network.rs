@@ -1,6 +1,6 @@
 //! Socket calls and the addresses they name.
 
-use crate::classify::{ClassTable, DestinationClass};
+use crate::special::{ClassTable, DestinationClass};
 use crate::os_bytes::OsBytes;
 use crate::outcome::CallResult;
 use serde::{Deserialize, Serialize};

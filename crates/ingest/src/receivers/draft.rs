@@ -2,7 +2,7 @@
 
 use super::json::Json;
 use super::path;
-use agentprov_model::classify::Destination;
+use agentprov_model::special::Destination;
 use agentprov_model::telemetry::{
     EventClock, FileAction, FileSeen, NetworkAction, NetworkSeen, TelemetryBody, TelemetryFlag,
 };

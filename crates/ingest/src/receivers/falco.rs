@@ -7,7 +7,7 @@ use super::words::{
     access_of, bytes, container, errno_number, first, instant, is_cut, narrow, port, returned, scalar, signed,
     split_command, text, wide,
 };
-use agentprov_model::classify::Destination;
+use agentprov_model::special::Destination;
 use agentprov_model::telemetry::{
     Detection, ExecSeen, ExitSeen, FileAction, MapSeen, NetworkAction, PrivilegeSeen, SpawnSeen, TelemetryBody,
     TelemetryFlag,

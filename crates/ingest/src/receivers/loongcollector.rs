@@ -4,7 +4,7 @@ use super::calls::{Deed, kernel_function, system_call};
 use super::draft::{Draft, FileObject, Received, RowError};
 use super::json::Json;
 use super::words::{bytes, container, first, instant, is_cut, narrow, port, scalar, signed, split_command, text};
-use agentprov_model::classify::Destination;
+use agentprov_model::special::Destination;
 use agentprov_model::telemetry::{
     EventClock, ExecSeen, ExitSeen, FileAction, MapSeen, NetworkAction, PrivilegeSeen, SpawnSeen, TelemetryBody,
     TelemetryFlag,

@@ -5,7 +5,7 @@ use super::json::Json;
 use super::words::{
     bytes, container, first, instant, narrow, port, returned, scalar, signed, split_command, text, wide,
 };
-use agentprov_model::classify::Destination;
+use agentprov_model::special::Destination;
 use agentprov_model::telemetry::{
     DnsSeen, ExecSeen, ExitSeen, FileAction, NetworkAction, PressureSeen, PrivilegeSeen, ProcessSeen, SpawnSeen,
     TelemetryBody, TelemetryFlag, TlsDirection, TlsSeen, TreeSeen,

@@ -1,6 +1,6 @@
 //! What an event says happened, by kind.
 
-use crate::classify::{ClassMatch, DestinationClass, Severity};
+use crate::special::{ClassMatch, DestinationClass, Severity};
 use crate::event_type::EventType;
 use crate::file::Access;
 use crate::os_bytes::OsBytes;

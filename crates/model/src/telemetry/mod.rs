@@ -19,7 +19,7 @@ pub use identity::{RuntimeIdentity, ScopeIds};
 pub use leaf_set::LeafSet;
 pub use vocabulary::{Detection, EventClock, RawRef, SourceName, TelemetryFlag};
 
-use crate::classify::ClassMatch;
+use crate::special::ClassMatch;
 use crate::content::ContentId;
 use crate::event_type::EventType;
 use crate::outcome::CallResult;

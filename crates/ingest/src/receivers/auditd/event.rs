@@ -5,7 +5,7 @@ use super::super::draft::{Draft, FileObject, Received, RowError};
 use super::super::words::returned;
 use super::record::{Record, Serial, decode};
 use super::syscalls;
-use agentprov_model::classify::Destination;
+use agentprov_model::special::Destination;
 use agentprov_model::telemetry::{
     ExecSeen, ExitSeen, FileAction, MapSeen, NetworkAction, PrivilegeSeen, SpawnSeen, TelemetryBody, TelemetryFlag,
 };

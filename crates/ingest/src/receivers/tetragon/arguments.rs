@@ -3,7 +3,7 @@
 use super::super::json::Json;
 use super::super::words::{access_of, port, scalar};
 use agentprov_model::Access;
-use agentprov_model::classify::Destination;
+use agentprov_model::special::Destination;
 
 /// Arguments of a probed function.
 pub(super) struct Arguments<'j> {
