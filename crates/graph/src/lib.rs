@@ -24,6 +24,7 @@ pub mod scope_context;
 pub mod security;
 pub mod selection;
 pub mod show;
+pub mod telemetry;
 pub mod timeline;
 pub mod trace;
 pub mod verify;

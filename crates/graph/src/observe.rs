@@ -64,7 +64,7 @@ pub struct EvidenceRef {
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Who reported it.
-    pub source: &'static str,
+    pub source: String,
     /// One line for people.
     pub summary: String,
 }
@@ -75,7 +75,7 @@ impl EvidenceRef {
         Self {
             reference: format!("event/{}", fact.id),
             kind: fact.event_type().name(),
-            source: fact.source(),
+            source: fact.source().to_owned(),
             summary: sentence(fact),
         }
     }

@@ -4,7 +4,9 @@
 
 use crate::attempts::{Attempt, AttemptState, attempts, facts_of_type};
 use crate::error::GraphError;
-use agentprov_model::{AttemptNo, Bound, EventType, Fact, Lane, Outcome, ProcessId, RunId, What};
+use agentprov_model::{
+    AttemptNo, Bound, EventType, Fact, Lane, Method, Outcome, ProcessId, ResolutionState, RunId, TelemetryEvent, What,
+};
 use agentprov_store::{Reader, RunRow, Seq};
 use serde::Serialize;
 
@@ -168,6 +170,9 @@ impl Scopes {
 
     /// Resolves a fact: its scope and its acting process.
     pub fn resolve(&self, fact: &Fact) -> (Context, Correlation) {
+        if let What::Telemetry(event) = &fact.what {
+            return (told_context(event), told_correlation(event));
+        }
         let scope = self.of(fact.attempt);
         // The scope's own rows speak of its root process even where the fact names none.
         let root = || scope.filter(|_| fact.lane() == Lane::RuntimeProcess).and_then(Scope::root);
@@ -201,6 +206,34 @@ pub fn context_of(scope: Option<&Scope>, process: Option<ProcessId>) -> Context 
         process_id: process.map(|process| process.to_string()),
         snapshot_id: None,
     }
+}
+
+/// Telemetry carries the context that it was resolved to.
+fn told_context(event: &TelemetryEvent) -> Context {
+    let scope = &event.scope;
+    Context {
+        session_id: scope.session.as_ref().map(ToString::to_string),
+        attempt_id: scope.attempt.as_ref().map(ToString::to_string),
+        tool_call_id: scope.tool_call.as_ref().map(ToString::to_string),
+        process_id: scope.process.as_ref().map(ToString::to_string),
+        snapshot_id: scope.snapshot.as_ref().map(ToString::to_string),
+    }
+}
+
+fn told_correlation(event: &TelemetryEvent) -> Correlation {
+    let scope = &event.scope;
+    let class = match (event.correlation.state, event.correlation.method) {
+        (ResolutionState::Bound, Method::ProvidedContext) => "context_asserted",
+        (ResolutionState::Bound, _) => "kernel_correlated",
+        _ => "uncorrelated",
+    };
+    let status = match (&scope.session, &scope.tool_call, &scope.process) {
+        (Some(_), Some(_), Some(_)) => Status::Full,
+        (None, None, None) => Status::Gap,
+        _ => Status::Partial,
+    };
+    let confidence = event.correlation.confidence.fraction();
+    Correlation { method: event.correlation.method_name(), confidence, class, status }
 }
 
 /// True for lanes on which the contract gives a `correlation_status`.

@@ -4,11 +4,15 @@
 //! capture back-ends to that path.
 
 pub mod contents;
+pub mod correlate;
 pub mod intake;
 pub mod judge;
+pub mod lines;
+pub mod receivers;
 pub mod recording;
 pub mod recovery;
 pub mod redact;
+pub mod telemetry;
 
 pub use intake::Intake;
 pub use judge::{Derived, Emit, Judge, Unjudged};

@@ -124,7 +124,7 @@ impl StoreRecorder {
         let mut judge = self.judge.take();
         writer.transaction(Durability::Process, |batch| {
             let run = batch.open_run(&self.request.run)?;
-            let count = CountName { group: CountGroup::Type, name: EventType::ToolCallStart.name() };
+            let count = CountName { group: CountGroup::Type, name: EventType::ToolCallStart.name().into() };
             let earlier = batch.tally(run, count)?;
             let no = AttemptNo(u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1));
             let judge = judge.take().unwrap_or_else(|| Box::new(Unjudged));

@@ -97,8 +97,58 @@ named!(
         RiskSignal = "risk_signal",
         /// A step of a response.
         ResponseAction = "response_action",
+        /// A file that holds secrets was opened or read.
+        SecretPath = "secret_path",
+        /// A process was made.
+        ProcessFork = "process_fork",
+        /// A connection was taken.
+        NetworkAccept = "network_accept",
+        /// Something was sent to a public or loopback address.
+        NetworkSend = "network_send",
+        /// Something was received.
+        NetworkReceive = "network_receive",
+        /// A connection was closed.
+        NetworkClose = "network_close",
+        /// A name was looked up.
+        DnsQuery = "dns_query",
+        /// Plain text came out of TLS.
+        TlsRead = "tls_read",
+        /// Plain text went into TLS.
+        TlsWrite = "tls_write",
+        /// A resource ran short.
+        ResourcePressure = "resource_pressure",
+        /// A policy of the source spoke.
+        PolicyVerdict = "policy_verdict",
+        /// Memory was mapped executable.
+        ExecMap = "exec_map",
+        /// io_uring was used.
+        IoUring = "io_uring",
+        /// A scope was tied to runtime identities.
+        ScopeBound = "scope_bound",
+        /// That tie's window closed.
+        ScopeUnbound = "scope_unbound",
+        /// Events that stood unattributed found their scope.
+        ScopeResolved = "scope_resolved",
+        /// Manifest of an ingest.
+        TelemetryBatch = "telemetry_batch",
+        /// Raw rows of an ingest.
+        TelemetryRaw = "telemetry_raw",
     }
 );
+
+impl EventType {
+    /// True where windows count the event as high risk.
+    pub const fn is_high_risk(self) -> bool {
+        matches!(
+            self,
+            Self::SecretPath
+                | Self::MetadataIp
+                | Self::PrivateCidr
+                | Self::AbnormalProcessTree
+                | Self::ResourcePressure
+        )
+    }
+}
 
 named!(
     /// Lane of a timeline row.
@@ -143,6 +193,12 @@ impl Fact {
             What::Decision(_) => EventType::PolicyDecision,
             What::RiskSignal(_) => EventType::RiskSignal,
             What::ResponseAction(_) => EventType::ResponseAction,
+            What::Telemetry(event) => event.event_type(),
+            What::ScopeBinding(_) => EventType::ScopeBound,
+            What::BindingEnded(_) => EventType::ScopeUnbound,
+            What::Resolution(_) => EventType::ScopeResolved,
+            What::IngestBatch(_) => EventType::TelemetryBatch,
+            What::RawLines(_) => EventType::TelemetryRaw,
         }
     }
 
@@ -151,25 +207,41 @@ impl Fact {
         match self.event_type() {
             EventType::ToolCallStart | EventType::ToolCallEnd => Lane::AgentContext,
             EventType::ProcessStart | EventType::ProcessEnd => Lane::RuntimeProcess,
-            EventType::CoverageGap | EventType::Output | EventType::Interrupted => Lane::Evidence,
             EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
                 Lane::RiskPolicy
             }
+            EventType::ScopeBound | EventType::ScopeUnbound => Lane::AgentContext,
+            EventType::CoverageGap
+            | EventType::Output
+            | EventType::Interrupted
+            | EventType::ScopeResolved
+            | EventType::TelemetryBatch
+            | EventType::TelemetryRaw => Lane::Evidence,
             _ => Lane::RuntimeTelemetry,
         }
     }
 
     /// The contract's name for who reported the fact.
-    pub fn source(&self) -> &'static str {
+    pub fn source(&self) -> &str {
+        if let What::Telemetry(event) = &self.what {
+            return event.source.as_str();
+        }
         match self.event_type() {
-            EventType::ToolCallStart | EventType::ToolCallEnd => "application_context",
+            EventType::ToolCallStart | EventType::ToolCallEnd | EventType::ScopeBound | EventType::ScopeUnbound => {
+                "application_context"
+            }
             EventType::ProcessStart | EventType::ProcessEnd => "runtime",
             EventType::ProcessObserved | EventType::AbnormalProcessTree => "record_process_sample",
             EventType::FileWrite => "record_file_diff",
-            EventType::CoverageGap | EventType::Output | EventType::Interrupted => "evidence",
             EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
                 "security"
             }
+            EventType::CoverageGap
+            | EventType::Output
+            | EventType::Interrupted
+            | EventType::ScopeResolved
+            | EventType::TelemetryBatch
+            | EventType::TelemetryRaw => "evidence",
             _ => "record",
         }
     }
@@ -201,7 +273,7 @@ fn network_type(op: NetworkOp, address: &SocketAddress) -> EventType {
     }
 }
 
-fn privilege_type(call: &str) -> EventType {
+pub(crate) fn privilege_type(call: &str) -> EventType {
     match call {
         "setuid" | "setreuid" | "setresuid" | "setfsuid" => EventType::Setuid,
         "setgid" | "setregid" | "setresgid" | "setfsgid" | "setgroups" => EventType::Setgid,

@@ -10,6 +10,7 @@ use crate::ids::{AttemptNo, EventId};
 use crate::network::NetworkCall;
 use crate::process::{PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessStarted};
 use crate::scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, ScopeEnded};
+use crate::telemetry::{BindingEnded, IngestBatch, RawLines, Resolution, ScopeBinding, TelemetryEvent};
 use crate::time::EventTime;
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,22 @@ pub enum Vantage {
     Procfs,
     /// agentprov itself: scopes, contents, coverage.
     Engine,
+    /// Falco.
+    Falco,
+    /// Tetragon.
+    Tetragon,
+    /// LoongCollector.
+    Loongcollector,
+    /// Linux audit.
+    Auditd,
+    /// Our eBPF sensor.
+    Ebpf,
+    /// A hook of an agent.
+    Hook,
+    /// OpenTelemetry.
+    Otlp,
+    /// The SDK, or a caller of the command line or HTTP.
+    Sdk,
 }
 
 impl Vantage {
@@ -77,6 +94,14 @@ impl Vantage {
             Self::Ptrace => "ptrace",
             Self::Procfs => "procfs",
             Self::Engine => "engine",
+            Self::Falco => "falco",
+            Self::Tetragon => "tetragon",
+            Self::Loongcollector => "loongcollector",
+            Self::Auditd => "auditd",
+            Self::Ebpf => "ebpf",
+            Self::Hook => "hook",
+            Self::Otlp => "otlp",
+            Self::Sdk => "sdk",
         }
     }
 }
@@ -140,6 +165,18 @@ pub enum What {
     AttemptEnded(AttemptEnded),
     /// The attempt's recorder was found dead.
     AttemptInterrupted(AttemptInterrupted),
+    /// A sensor, hook or caller reported something.
+    Telemetry(Box<TelemetryEvent>),
+    /// Runtime identities belong to a scope.
+    ScopeBinding(Box<ScopeBinding>),
+    /// A binding's window closed.
+    BindingEnded(BindingEnded),
+    /// Events that stood unattributed found their scope.
+    Resolution(Resolution),
+    /// Manifest of an ingest.
+    IngestBatch(IngestBatch),
+    /// Raw rows of an ingest.
+    RawLines(RawLines),
     /// Rules judge the attempt from here on.
     RulesApplied(RulesApplied),
     /// An event was judged.

@@ -119,6 +119,26 @@ chosen_id!(
     ToolCallId
 );
 chosen_id!(
+    /// A process by the name that the application gave it; no runtime identity.
+    LogicalProcessId
+);
+chosen_id!(
+    /// Attempts from one starting point.
+    RolloutId
+);
+chosen_id!(
+    /// A kept state of a workspace.
+    SnapshotId
+);
+chosen_id!(
+    /// What ties runtime identities to a scope.
+    BindingId
+);
+chosen_id!(
+    /// One ingest of telemetry.
+    BatchId
+);
+chosen_id!(
     /// A store, drawn once when it is made; part of every checkpoint origin.
     StoreId
 );

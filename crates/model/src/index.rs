@@ -4,6 +4,9 @@
 //! reader must check that the fact it gets really has the key ([`Fact::has_key`]).
 
 use crate::fact::{Fact, What};
+use crate::telemetry::{ResolutionState, ScopeIds, TelemetryEvent};
+use crate::window::{WINDOW_SECONDS, Window};
+use std::borrow::Cow;
 
 /// What a key names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -19,6 +22,22 @@ pub enum KeyKind {
     Content = 4,
     /// Raw git blob id of a content that a version left behind.
     GitBlob = 5,
+    /// Tool call of a telemetry event.
+    ToolCall = 6,
+    /// Session of a telemetry event.
+    Session = 7,
+    /// Process of a telemetry event, by the application's name.
+    LogicalProcess = 8,
+    /// First twelve characters of the container id of an event that bound to no scope.
+    Container = 9,
+    /// Cgroup of an event that bound to no scope.
+    Cgroup = 10,
+    /// Pid, in decimal, of an event that bound to no scope.
+    Pid = 11,
+    /// Id of a binding that a fact makes, ends or resolves events to.
+    Binding = 12,
+    /// Identity of an event whose source gave no time.
+    Untimed = 13,
 }
 
 /// A key of a fact.
@@ -65,6 +84,17 @@ impl Fact {
                     }
                 }
             }
+            What::Telemetry(event) => visit_telemetry(event, &mut visit),
+            What::ScopeBinding(binding) => {
+                visit_scope(&binding.scope, &mut visit);
+                visit(IndexKey { kind: KeyKind::Binding, value: binding.id.as_str().as_bytes() });
+            }
+            What::BindingEnded(end) => {
+                visit(IndexKey { kind: KeyKind::Binding, value: end.binding.as_str().as_bytes() })
+            }
+            What::Resolution(resolution) => {
+                visit(IndexKey { kind: KeyKind::Binding, value: resolution.binding.as_str().as_bytes() })
+            }
             _ => {}
         }
     }
@@ -78,10 +108,61 @@ impl Fact {
 
     /// Calls `visit` with the name of every count that this fact raises by one.
     pub fn visit_counts(&self, mut visit: impl FnMut(CountName)) {
-        visit(CountName { group: CountGroup::Type, name: self.event_type().name() });
-        visit(CountName { group: CountGroup::Lane, name: self.lane().name() });
-        visit(CountName { group: CountGroup::Source, name: self.source() });
+        visit(CountName { group: CountGroup::Type, name: self.event_type().name().into() });
+        visit(CountName { group: CountGroup::Lane, name: self.lane().name().into() });
+        match &self.what {
+            What::Telemetry(event) => {
+                visit(CountName { group: CountGroup::Source, name: event.source.as_str().to_owned().into() });
+                visit(CountName { group: CountGroup::Correlation, name: event.correlation.method_name().into() });
+                for seconds in WINDOW_SECONDS {
+                    let window = Window::of(self.at, event, seconds);
+                    visit(CountName { group: CountGroup::Window, name: window.name().into() });
+                }
+            }
+            _ => visit(CountName { group: CountGroup::Source, name: self.source().to_owned().into() }),
+        }
     }
+}
+
+/// Identities are indexed only where a later binding may want the event; a bound one is found by its scope.
+fn visit_telemetry(event: &TelemetryEvent, visit: &mut impl FnMut(IndexKey<'_>)) {
+    for path in event.body.paths() {
+        visit(IndexKey { kind: KeyKind::Path, value: path.as_bytes() });
+    }
+    visit_scope(&event.scope, visit);
+    if let Some(key) = &event.untimed_key {
+        visit(IndexKey { kind: KeyKind::Untimed, value: key.as_bytes() });
+    }
+    if event.correlation.state == ResolutionState::Bound {
+        return;
+    }
+    let identity = &event.identity;
+    if let Some(container) = &identity.container {
+        visit(IndexKey { kind: KeyKind::Container, value: container_prefix(container).as_bytes() });
+    }
+    if let Some(cgroup) = &identity.cgroup {
+        visit(IndexKey { kind: KeyKind::Cgroup, value: cgroup.as_bytes() });
+    }
+    if let Some(pid) = identity.tgid.or(identity.pid) {
+        visit(IndexKey { kind: KeyKind::Pid, value: pid.to_string().as_bytes() });
+    }
+}
+
+fn visit_scope(scope: &ScopeIds, visit: &mut impl FnMut(IndexKey<'_>)) {
+    if let Some(session) = &scope.session {
+        visit(IndexKey { kind: KeyKind::Session, value: session.as_str().as_bytes() });
+    }
+    if let Some(tool_call) = &scope.tool_call {
+        visit(IndexKey { kind: KeyKind::ToolCall, value: tool_call.as_str().as_bytes() });
+    }
+    if let Some(process) = &scope.process {
+        visit(IndexKey { kind: KeyKind::LogicalProcess, value: process.as_str().as_bytes() });
+    }
+}
+
+/// Collectors cut container ids to twelve characters or more: the part that every form shares.
+pub fn container_prefix(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
 }
 
 /// Group of a count.
@@ -94,13 +175,17 @@ pub enum CountGroup {
     Lane = 2,
     /// By source.
     Source = 3,
+    /// By the method that tied telemetry to its scope.
+    Correlation = 4,
+    /// By window of time (see [`Window`]).
+    Window = 5,
 }
 
 /// Name of a count.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CountName {
     /// Its group.
     pub group: CountGroup,
     /// Its name inside the group.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
 }

@@ -22,7 +22,10 @@ pub mod process;
 pub mod schema;
 pub mod scope;
 pub mod signal;
+pub mod special;
+pub mod telemetry;
 pub mod time;
+pub mod window;
 
 pub use classify::{Classifier, SecretLevel};
 pub use content::{Content, ContentId, GitBlobId, HashOnly, Kept};
@@ -36,7 +39,10 @@ pub use fact::{Basis, Fact, Redaction, Vantage, What};
 pub use file::{
     Access, FileChanged, FileOp, FileOpened, FileState, FileVersion, OutputKept, OutputStream, VersionCause,
 };
-pub use ids::{AttemptId, AttemptNo, EventId, IdError, RunId, SessionId, StoreId, ToolCallId};
+pub use ids::{
+    AttemptId, AttemptNo, BatchId, BindingId, EventId, IdError, LogicalProcessId, RolloutId, RunId, SessionId,
+    SnapshotId, StoreId, ToolCallId,
+};
 pub use index::{IndexKey, KeyKind};
 pub use network::{Destination, NetworkCall, NetworkOp, SocketAddress};
 pub use os_bytes::OsBytes;
@@ -45,4 +51,9 @@ pub use process::{
     BootId, PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessKey, ProcessOrigin, ProcessStarted,
 };
 pub use scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, Mechanism, ScopeEnded};
+pub use special::{ClassMatch, ClassTable, DestinationClass, ObjectClass};
+pub use telemetry::{
+    BindingEnded, Confidence, Correlation, IngestBatch, LeafSet, Method, RawLines, Resolution, ResolutionState,
+    RuntimeIdentity, ScopeBinding, ScopeIds, SourceName, TelemetryBody, TelemetryEvent,
+};
 pub use time::EventTime;

@@ -14,6 +14,7 @@ use crate::tail::TILE;
 use agentprov_log::{Checkpoint, Frontier};
 use agentprov_model::Fact;
 use digest::IndexDigest;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -117,7 +118,7 @@ fn from_tiles(reader: &Reader, run: &RunRow) -> Result<Frontier, StoreError> {
 fn check_facts(reader: &Reader, run: &RunRow, report: &mut Report) -> Result<Frontier, StoreError> {
     let mut frontier = Frontier::new();
     let mut expected = IndexDigest::default();
-    let mut counts: BTreeMap<(u8, &'static str), u64> = BTreeMap::new();
+    let mut counts: BTreeMap<(u8, Cow<'static, str>), u64> = BTreeMap::new();
     let mut tile: Vec<u8> = Vec::new();
     let mut tile_no = u64::MAX;
     reader.bodies::<StoreError>(run.no, 0, u64::MAX >> 24, |seq, body| {
@@ -144,7 +145,7 @@ fn check_facts(reader: &Reader, run: &RunRow, report: &mut Report) -> Result<Fro
                 let prepared = Prepared::from_stored(&fact, Vec::new());
                 expected.add_fact(seq, &prepared);
                 for count in &prepared.counts {
-                    *counts.entry((count.group as u8, count.name)).or_default() += 1;
+                    *counts.entry((count.group as u8, count.name.clone())).or_default() += 1;
                 }
             }
             Err(error) => report.serious("malformed-fact", &run.id, format!("fact {seq} does not parse: {error}")),
@@ -174,7 +175,7 @@ fn compare_indexes(
 fn compare_counts(
     reader: &Reader,
     run: &RunRow,
-    expected: &BTreeMap<(u8, &'static str), u64>,
+    expected: &BTreeMap<(u8, Cow<'static, str>), u64>,
     report: &mut Report,
 ) -> Result<(), StoreError> {
     let mut statement = reader.connection().prepare_cached("SELECT grp, name, count FROM tally WHERE run = ?1")?;
@@ -183,7 +184,7 @@ fn compare_counts(
     })?;
     let found: BTreeMap<(u8, String), u64> = rows.collect::<Result<_, _>>()?;
     let expected: BTreeMap<(u8, String), u64> =
-        expected.iter().map(|((group, name), count)| ((*group, (*name).to_owned()), *count)).collect();
+        expected.iter().map(|((group, name), count)| ((*group, name.to_string()), *count)).collect();
     if found != expected {
         report.serious("count-mismatch", &run.id, format!("counts are {found:?}, the facts give {expected:?}"));
     }

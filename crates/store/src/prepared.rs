@@ -58,6 +58,7 @@ fn kept_contents(fact: &Fact) -> Vec<KeptContent> {
     let (first, second) = match &fact.what {
         What::FileVersion(version) => (version.before.content(), version.after.content()),
         What::Output(output) => (Some(&output.content), None),
+        What::RawLines(lines) => (Some(&lines.content), None),
         _ => return Vec::new(),
     };
     let kept = |content: &Content| {

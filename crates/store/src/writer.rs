@@ -12,6 +12,7 @@ use agentprov_log::{Checkpoint, Frontier, SignerKey};
 use agentprov_model::ids::EVENT_TIME_SHIFT;
 use agentprov_model::{AttemptNo, RunId};
 use rusqlite::{Connection, OptionalExtension};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 /// What a commit waits for.
@@ -57,7 +58,7 @@ pub struct Batch<'w> {
 #[derive(Default)]
 struct Touched {
     postings: Vec<Posting>,
-    tallies: BTreeMap<(u8, &'static str), u64>,
+    tallies: BTreeMap<(u8, Cow<'static, str>), u64>,
     body_bytes: u64,
 }
 
@@ -213,9 +214,10 @@ impl Batch<'_> {
         let stored: Option<i64> = self
             .connection
             .prepare_cached("SELECT count FROM tally WHERE run = ?1 AND grp = ?2 AND name = ?3")?
-            .query_row((run.0, name.group as u8, name.name), |row| row.get(0))
+            .query_row((run.0, name.group as u8, name.name.as_ref()), |row| row.get(0))
             .optional()?;
-        let pending = self.touched.get(&run).and_then(|touched| touched.tallies.get(&(name.group as u8, name.name)));
+        let pending =
+            self.touched.get(&run).and_then(|touched| touched.tallies.get(&(name.group as u8, name.name.clone())));
         Ok(stored.unwrap_or(0) as u64 + pending.copied().unwrap_or(0))
     }
 
@@ -268,7 +270,7 @@ impl Batch<'_> {
         touched.body_bytes += fact.body.len() as u64;
         touched.postings.extend(fact.keys.iter().map(|&(kind, key)| Posting { kind, key, seq }));
         for count in &fact.counts {
-            *touched.tallies.entry((count.group as u8, count.name)).or_default() += 1;
+            *touched.tallies.entry((count.group as u8, count.name.clone())).or_default() += 1;
         }
         Ok(Appended::New(seq))
     }
@@ -340,7 +342,7 @@ impl Batch<'_> {
                     "INSERT INTO tally (run, grp, name, count) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 )?
-                .execute((run.0, group, name, count as i64))?;
+                .execute((run.0, group, name.as_ref(), count as i64))?;
         }
         let id: String =
             self.connection.prepare_cached("SELECT id FROM run WHERE no = ?1")?.query_row([run.0], |row| row.get(0))?;

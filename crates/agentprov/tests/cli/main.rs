@@ -13,4 +13,5 @@ mod record;
 mod rules;
 mod seen;
 mod tamper;
+mod tamper_anywhere;
 mod workloads;

@@ -42,7 +42,7 @@ pub struct RuntimeEvent {
     /// Pid of the parent.
     pub ppid: Option<u32>,
     /// Who reported it.
-    pub source: &'static str,
+    pub source: String,
     /// Event type.
     pub event_type: &'static str,
     /// What it says, as a string of JSON.
@@ -79,7 +79,7 @@ pub struct RuntimeEvent {
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Telemetry {
     /// Who received it: for our own facts the source.
-    pub receiver: &'static str,
+    pub receiver: String,
     /// `normalized`: it was never in another format.
     pub source_format: &'static str,
     /// Event type.
@@ -211,14 +211,14 @@ fn runtime_event(
         pid: process.map(|process| process.started.pid),
         tgid: process.map(|process| process.started.pid),
         ppid: process.map(|process| process.started.ppid),
-        source: fact.source(),
+        source: fact.source().to_owned(),
         event_type: fact.event_type().name(),
         payload: serde_json::Value::Object(rows.evidence(fact)?).to_string(),
         created_at: fact.recorded.to_rfc3339(),
         lane: Some(fact.lane().name()),
         correlation_status: has_status(fact.lane()).then_some(correlation.status),
         telemetry: (fact.lane() == Lane::RuntimeTelemetry).then(|| Telemetry {
-            receiver: fact.source(),
+            receiver: fact.source().to_owned(),
             source_format: "normalized",
             normalized_event_type: fact.event_type().name(),
             schema_status: "valid",

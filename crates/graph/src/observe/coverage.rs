@@ -65,7 +65,7 @@ pub struct CorrelationGap {
     /// Its id.
     pub event_id: String,
     /// Who reported it.
-    pub source: &'static str,
+    pub source: String,
     /// Event type.
     #[serde(rename = "type")]
     pub kind: &'static str,
@@ -255,7 +255,7 @@ fn gaps(reader: &Reader, run: &RunRow, scopes: &Scopes, limit: usize) -> Result<
         };
         gaps.push(CorrelationGap {
             event_id: fact.id.to_string(),
-            source: fact.source(),
+            source: fact.source().to_owned(),
             kind: fact.event_type().name(),
             missing: vec!["process_id"],
             correlation_method: correlation.method,

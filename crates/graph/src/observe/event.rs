@@ -42,7 +42,7 @@ pub struct EventDetail {
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Who reported it.
-    pub source: &'static str,
+    pub source: String,
     /// Event time.
     pub time: String,
     /// One line for people.

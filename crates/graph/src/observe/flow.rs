@@ -42,7 +42,7 @@ pub struct Flow {
     /// Event type.
     pub event_type: &'static str,
     /// Who reported it.
-    pub event_source: &'static str,
+    pub event_source: String,
     /// One line for people.
     pub summary: String,
     /// Commands that look closer.
@@ -77,7 +77,7 @@ pub fn observe_flow(reader: &Reader, run: &RunRow, limit: usize) -> Result<Docum
                 process_id: context.process_id,
                 event_id: fact.id.to_string(),
                 event_type: fact.event_type().name(),
-                event_source: fact.source(),
+                event_source: fact.source().to_owned(),
                 summary: sentence(&fact),
                 drilldowns: event_drilldowns(run.id.as_str(), &fact),
             });

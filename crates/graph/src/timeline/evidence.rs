@@ -68,7 +68,13 @@ pub fn evidence_of(fact: &Fact) -> Evidence {
         | What::RulesApplied(_)
         | What::Decision(_)
         | What::RiskSignal(_)
-        | What::ResponseAction(_) => {}
+        | What::ResponseAction(_)
+        | What::Telemetry(_)
+        | What::ScopeBinding(_)
+        | What::BindingEnded(_)
+        | What::Resolution(_)
+        | What::IngestBatch(_)
+        | What::RawLines(_) => {}
     }
     if !fact.redacted.is_empty() {
         let receipts = serde_json::to_value(&fact.redacted).unwrap_or_default();

@@ -19,7 +19,7 @@ pub struct TimelineRow {
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Who reported it.
-    pub source: &'static str,
+    pub source: String,
     /// Lane.
     pub lane: &'static str,
     /// How much of its context is known, on runtime lanes.
@@ -78,7 +78,7 @@ impl<'a> RowBuilder<'a> {
         Ok(TimelineRow {
             time: fact.at.to_rfc3339(),
             kind: fact.event_type().name(),
-            source: fact.source(),
+            source: fact.source().to_owned(),
             lane: fact.lane().name(),
             correlation_status: has_status(fact.lane()).then_some(correlation.status),
             id: fact.id.to_string(),

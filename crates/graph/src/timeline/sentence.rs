@@ -1,5 +1,7 @@
 //! One line for people about a fact.
 
+mod telemetry;
+
 use agentprov_model::{
     Access, CallResult, Fact, FileChanged, FileOp, FileOpened, FileState, FileVersion, NetworkCall, NetworkOp, OsBytes,
     Outcome, OutputStream, PrivilegeCall, ProcessExited, ProcessOrigin, ProcessStarted, VersionCause, What, errno,
@@ -46,6 +48,17 @@ pub fn sentence(fact: &Fact) -> String {
             };
             format!("{stream}: {} bytes, {} kept", output.total, output.content.size)
         }
+        What::Telemetry(event) => telemetry::telemetry(event),
+        What::ScopeBinding(binding) => format!("scope bound by {}", visible_text(&binding.source)),
+        What::BindingEnded(end) => format!("binding {} closed: {}", end.binding, visible_text(&end.why)),
+        What::Resolution(found) => {
+            format!("{} events of {} belong to {}", found.leaves.len(), found.log, found.binding)
+        }
+        What::IngestBatch(batch) => {
+            let rows = &batch.rows;
+            format!("{}: {} read, {} ingested, {} failed", batch.id, rows.read, rows.ingested, rows.failed)
+        }
+        What::RawLines(raw) => format!("{} raw rows, {} bytes", raw.lines, raw.content.size),
     }
 }
 

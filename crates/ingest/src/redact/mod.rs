@@ -2,7 +2,7 @@
 
 mod rules;
 
-use agentprov_model::{OsBytes, Outcome, ProcessExec, Redaction, SocketAddress, What};
+use agentprov_model::{OsBytes, Outcome, ProcessExec, Redaction, SocketAddress, TelemetryBody, TelemetryEvent, What};
 use regex::bytes::{Captures, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use rules::{RULES, SECRET_FLAGS};
 use std::borrow::Cow;
@@ -94,9 +94,43 @@ impl Redactor {
                     self.place(reason, "reason", &mut receipts);
                 }
             }
+            What::Telemetry(event) => self.telemetry(event, &mut receipts),
             _ => {}
         }
         receipts
+    }
+
+    fn telemetry(&self, event: &mut TelemetryEvent, receipts: &mut Vec<Redaction>) {
+        match &mut event.body {
+            TelemetryBody::Exec(exec) => {
+                self.argv(&mut exec.argv, receipts);
+                if let Some(raw) = &mut exec.argv_raw {
+                    // A flag's value is known as a secret by its place only: such a line is not kept joined.
+                    match receipts.iter().any(|receipt| receipt.rule == "secret_flag") {
+                        true => exec.argv_raw = None,
+                        false => self.place(raw, "argv_raw", receipts),
+                    }
+                }
+            }
+            TelemetryBody::Process(seen) => {
+                if let Some(command) = &mut seen.command {
+                    self.place(command, "command", receipts);
+                }
+            }
+            TelemetryBody::Tree(seen) => {
+                if let Some(command) = &mut seen.command {
+                    self.place(command, "command", receipts);
+                }
+            }
+            TelemetryBody::Tls(tls) => {
+                if let Some(path) = &mut tls.path {
+                    let mut bytes = OsBytes::from(path.as_str());
+                    self.place(&mut bytes, "path", receipts);
+                    *path = bytes.lossy().into_owned();
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Arguments: each by its own shape, and the value that follows a flag such as `--password`.

@@ -1,0 +1,53 @@
+//! What one thread hands the other: facts ready for append, and the results of their rows.
+
+use super::row::RowResult;
+use agentprov_model::{EventId, EventTime, RunId, SourceName};
+use agentprov_store::Prepared;
+
+/// Events in one transaction: about 20 ms of writing.
+pub(super) const CHUNK_EVENTS: usize = 4096;
+/// Rows that are reported together even where few of them are events.
+pub(super) const CHUNK_ROWS: usize = 16_384;
+/// Bytes of raw rows that one chunk holds.
+pub(super) const CHUNK_BYTES: usize = 8 << 20;
+
+/// Number of a log in this ingest.
+pub(super) type LogNo = usize;
+
+/// Facts and results of some rows.
+#[derive(Default)]
+pub(super) struct Chunk {
+    /// Logs that no earlier chunk named; numbers go on from there.
+    pub(super) new_logs: Vec<RunId>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) rows: Vec<RowResult>,
+    /// Bytes of raw rows in the entries.
+    pub(super) raw_bytes: usize,
+}
+
+/// One fact.
+pub(super) struct Entry {
+    pub(super) log: LogNo,
+    pub(super) fact: Prepared,
+    /// Set where the fact is an event of a row, which the manifest covers.
+    pub(super) event: Option<EventEntry>,
+}
+
+/// The event of a row.
+pub(super) struct EventEntry {
+    pub(super) id: EventId,
+    pub(super) at: EventTime,
+    pub(super) source: SourceName,
+    /// The row as it is kept.
+    pub(super) raw: Option<Vec<u8>>,
+}
+
+impl Chunk {
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() >= CHUNK_EVENTS || self.rows.len() >= CHUNK_ROWS || self.raw_bytes >= CHUNK_BYTES
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.rows.is_empty()
+    }
+}

@@ -1,0 +1,390 @@
+//! From lines to facts that are ready for append.
+
+use super::IngestError;
+use super::ambient::ambient_run;
+use super::chunk::{Chunk, Entry, EventEntry, LogNo};
+use super::identity::{EventIdentity, StreamIdentity};
+use super::loss::gap;
+use super::request::IngestRequest;
+use super::row::{RowResult, RowStatus, identity_keys};
+use crate::correlate::{BindingIndex, Resolved};
+use crate::judge::{Derived, Judge};
+use crate::lines::{Line, LineReader, MAX_LINE};
+use crate::receivers::{DetectedFormat, Draft, Loss, Received, Receivers, RowError};
+use crate::redact::Redactor;
+use agentprov_model::telemetry::{RawRef, RowTotals};
+use agentprov_model::{
+    AttemptNo, Basis, ContentId, EventId, EventTime, Fact, IndexKey, KeyKind, ResolutionState, RunId, TelemetryBody,
+    Vantage, What,
+};
+use agentprov_store::{Prepared, Reader, RunNo, StoreError};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::Read;
+
+/// Logs that one ingest opens: a stranger's host names must not fill the store with runs.
+const MAX_AMBIENT: usize = 256;
+
+pub(super) struct Preparer<'r> {
+    request: &'r IngestRequest,
+    receivers: Receivers,
+    bindings: BindingIndex,
+    reader: Reader,
+    judge: Box<dyn Judge>,
+    clock: &'r (dyn Fn() -> EventTime + Sync),
+    redactor: Redactor,
+    stream: StreamIdentity,
+    logs: HashMap<RunId, LogNo>,
+    /// Logs of the store when the ingest began.
+    stored: HashMap<RunId, Option<RunNo>>,
+    totals: RowTotals,
+    /// Time of the last event: what a loss record without a time of its own stands beside.
+    last_at: Option<EventTime>,
+    chunk: Chunk,
+}
+
+/// The line that is being worked on.
+struct Row<'l> {
+    line: u64,
+    format: Option<DetectedFormat>,
+    context: Vec<String>,
+    /// The exact bytes; absent for events of several lines.
+    bytes: Option<&'l [u8]>,
+}
+
+/// Where and how an event is appended.
+struct Appending {
+    id: EventId,
+    at: EventTime,
+    recorded: EventTime,
+    log: RunId,
+    raw: Option<Vec<u8>>,
+    judge: bool,
+}
+
+impl<'r> Preparer<'r> {
+    pub(super) fn new(
+        request: &'r IngestRequest,
+        bindings: BindingIndex,
+        reader: Reader,
+        judge: Box<dyn Judge>,
+        clock: &'r (dyn Fn() -> EventTime + Sync),
+    ) -> Self {
+        Self {
+            request,
+            receivers: Receivers::new(request.format, request.strict, request.table.clone()),
+            bindings,
+            reader,
+            judge,
+            clock,
+            redactor: Redactor::new(),
+            stream: StreamIdentity::default(),
+            logs: HashMap::new(),
+            stored: HashMap::new(),
+            totals: RowTotals::default(),
+            last_at: None,
+            chunk: Chunk::default(),
+        }
+    }
+
+    pub(super) fn totals(&self) -> RowTotals {
+        self.totals
+    }
+
+    /// Works through the input; `send` takes chunks and says whether to go on.
+    pub(super) fn run(
+        &mut self,
+        lines: &mut LineReader<impl Read>,
+        send: &mut dyn FnMut(Chunk) -> bool,
+    ) -> Result<(), IngestError> {
+        let path = &self.request.path;
+        let unreadable = |source| IngestError::Input { path: path.clone(), source };
+        loop {
+            let line = match lines.next_line() {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
+                // What came before the fault is kept.
+                Err(source) => {
+                    send(std::mem::take(&mut self.chunk));
+                    return Err(unreadable(source));
+                }
+            };
+            self.line(line)?;
+            if self.chunk.is_full() && !send(std::mem::take(&mut self.chunk)) {
+                return Ok(());
+            }
+        }
+        for (line, outcome) in self.receivers.finish() {
+            self.belated(line, outcome)?;
+        }
+        if !self.chunk.is_empty() {
+            send(std::mem::take(&mut self.chunk));
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: Line<'_>) -> Result<(), StoreError> {
+        self.totals.read += 1;
+        self.stream.note_line(line.bytes);
+        if line.too_long {
+            let error = RowError::TooLong(MAX_LINE);
+            self.report(RowResult::of(line.number, RowStatus::Failed, None).because(error.to_string()));
+            return Ok(());
+        }
+        let reading = self.receivers.read(line.number, line.bytes);
+        let single = reading.format != Some(DetectedFormat::Auditd);
+        let row = Row {
+            line: line.number,
+            format: reading.format,
+            context: reading.context,
+            bytes: single.then_some(line.bytes),
+        };
+        self.outcome(row, reading.outcome)?;
+        for (line, outcome) in self.receivers.evicted() {
+            self.belated(line, outcome)?;
+        }
+        Ok(())
+    }
+
+    /// An event whose first line was counted as a part of something: it is counted as what it became instead.
+    fn belated(&mut self, line: u64, outcome: Result<Received, RowError>) -> Result<(), StoreError> {
+        self.totals.skipped = self.totals.skipped.saturating_sub(1);
+        let format = Some(DetectedFormat::Auditd);
+        self.outcome(Row { line, format, context: Vec::new(), bytes: None }, outcome)
+    }
+
+    fn outcome(&mut self, row: Row<'_>, outcome: Result<Received, RowError>) -> Result<(), StoreError> {
+        let skipped = |why: String| RowResult::of(row.line, RowStatus::Skipped, row.format).because(why);
+        let mut result = match outcome {
+            Ok(Received::Event(draft)) => return self.event(row, *draft),
+            Ok(Received::Loss(loss)) => {
+                self.loss(&row, loss);
+                return Ok(());
+            }
+            Ok(Received::Skipped(why)) => skipped(why),
+            Ok(Received::Part) => skipped("part of an event of several rows".to_owned()),
+            Err(error) => RowResult::of(row.line, RowStatus::Failed, row.format).because(error.to_string()),
+        };
+        result.context_dropped = row.context;
+        self.report(result);
+        Ok(())
+    }
+
+    fn report(&mut self, result: RowResult) {
+        match result.status {
+            RowStatus::Ingested => self.totals.ingested += 1,
+            RowStatus::Skipped => self.totals.skipped += 1,
+            RowStatus::Failed => self.totals.failed += 1,
+            RowStatus::DroppedUncorrelated => self.totals.dropped_uncorrelated += 1,
+        }
+        self.chunk.rows.push(result);
+    }
+
+    fn event(&mut self, row: Row<'_>, mut draft: Draft) -> Result<(), StoreError> {
+        let recorded = (self.clock)();
+        let content = content_digest(&row, &draft);
+        let identity = self.stream.of(&draft.event.source, draft.event.native_id.as_deref(), &content);
+        let at = self.settle_time(&mut draft, &identity, recorded);
+        let resolved = self.bindings.resolve(&draft.event.identity, at, &self.request.provided);
+        let mut result = RowResult::of(row.line, RowStatus::Ingested, row.format);
+        result.event_type = Some(draft.event.event_type());
+        result.source = Some(draft.event.source.clone());
+        result.raw_event_id.clone_from(&draft.event.native_id);
+        result.identity_keys = identity_keys(&draft.event.identity);
+        result.correlation_method = Some(resolved.correlation.method_name());
+        result.context_dropped.clone_from(&row.context);
+        if self.request.drop_uncorrelated && resolved.correlation.state == ResolutionState::Unattributed {
+            result.status = RowStatus::DroppedUncorrelated;
+            self.report(result);
+            return Ok(());
+        }
+        let ambient = ambient_run(draft.event.host.as_deref().unwrap_or(&self.request.host), &draft.event.source);
+        let Resolved { run, scope, correlation } = resolved;
+        let mut log = run.unwrap_or_else(|| ambient.clone());
+        let mut id = identity.event_id(at);
+        draft.event.scope = scope;
+        draft.event.correlation = correlation;
+        let earlier = self.earlier(&ambient, &log, id, &identity, draft.at.is_none())?;
+        // What was judged when it was first appended is not judged by other lights now.
+        let judge = earlier.is_none();
+        if let Some((known, place)) = earlier {
+            (id, log) = (known, place);
+        }
+        let raw = self.raw(&row, &mut draft, content);
+        result.event_id = Some(id);
+        result.log = Some(log.clone());
+        self.close_at_exit(&draft, at, recorded);
+        self.last_at = Some(at);
+        self.append_event(Appending { id, at, recorded, log, raw, judge }, draft);
+        self.report(result);
+        Ok(())
+    }
+
+    /// Without a time of the source the event happened when it was first taken in.
+    fn settle_time(&self, draft: &mut Draft, identity: &EventIdentity, recorded: EventTime) -> EventTime {
+        draft.at.unwrap_or_else(|| {
+            draft.event.untimed_key = Some(identity.key());
+            recorded
+        })
+    }
+
+    /// The same event as it was taken in before, where its id or its log would be another one now: rows without a
+    /// time, and rows that stood in the ambient log before their scope was known.
+    fn earlier(
+        &mut self,
+        ambient: &RunId,
+        log: &RunId,
+        id: EventId,
+        identity: &EventIdentity,
+        untimed: bool,
+    ) -> Result<Option<(EventId, RunId)>, StoreError> {
+        for place in [ambient, log] {
+            let Some(run) = self.stored_run(place)? else { continue };
+            if untimed {
+                let key = identity.key();
+                let key = IndexKey { kind: KeyKind::Untimed, value: key.as_bytes() };
+                if let Some((_, fact)) = self.reader.facts_by_key(run, key)?.into_iter().next() {
+                    return Ok(Some((fact.id, place.clone())));
+                }
+            } else if place != log && self.reader.event(run, &id)?.is_some() {
+                return Ok(Some((id, place.clone())));
+            }
+        }
+        Ok(None)
+    }
+
+    fn stored_run(&mut self, id: &RunId) -> Result<Option<RunNo>, StoreError> {
+        if let Some(known) = self.stored.get(id) {
+            return Ok(*known);
+        }
+        let found = self.reader.run(id)?.filter(|run| run.removed.is_none()).map(|run| run.no);
+        self.stored.insert(id.clone(), found);
+        Ok(found)
+    }
+
+    /// The row as it is kept: secrets taken out.
+    fn raw(&self, row: &Row<'_>, draft: &mut Draft, content: [u8; 32]) -> Option<Vec<u8>> {
+        let bytes = row.bytes.filter(|_| self.request.keep_raw)?;
+        let (kept, sha256) = match self.redactor.text(bytes).text {
+            Cow::Borrowed(text) => (text.to_vec(), content),
+            Cow::Owned(text) => {
+                let sha256 = Sha256::digest(&text).into();
+                (text, sha256)
+            }
+        };
+        draft.event.raw = Some(RawRef {
+            sha256: ContentId::from_bytes(sha256),
+            bytes: u32::try_from(kept.len()).unwrap_or(u32::MAX),
+            line: Some(row.line),
+        });
+        Some(kept)
+    }
+
+    fn append_event(&mut self, place: Appending, draft: Draft) {
+        let Appending { id, at, recorded, log, raw, judge } = place;
+        let source = draft.event.source.clone();
+        let process = draft.event.identity.process_key().map(|key| key.id());
+        let tid = draft.event.identity.tid.filter(|tid| draft.event.identity.pid != Some(*tid));
+        let basis = if draft.vantage == Vantage::Sdk { Basis::Asserted } else { Basis::Observed };
+        let mut what = What::Telemetry(Box::new(draft.event));
+        let redacted = self.redactor.redact(&mut what);
+        let attempt = AttemptNo(0);
+        let fact = Fact { id, at, recorded, attempt, vantage: draft.vantage, basis, process, tid, redacted, what };
+        let mut derived = Vec::new();
+        if judge {
+            let mut ordinal = 0u32;
+            self.judge.judge(&fact, &mut |by_judge: Derived| {
+                let derived_id = EventId::derive(by_judge.at, &[b"derived", id.as_bytes(), &ordinal.to_be_bytes()]);
+                ordinal += 1;
+                let fact = engine_fact(derived_id, by_judge.at, recorded, Basis::Derived, by_judge.what);
+                derived.push(Fact { process: by_judge.process, ..fact });
+                derived_id
+            });
+        }
+        let log = self.log(log);
+        self.chunk.raw_bytes += raw.as_ref().map_or(0, Vec::len);
+        let event = Some(EventEntry { id, at, source, raw });
+        self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event });
+        let entries = derived.iter().map(|fact| Entry { log, fact: Prepared::new(fact), event: None });
+        self.chunk.entries.extend(entries);
+    }
+
+    fn close_at_exit(&mut self, draft: &Draft, at: EventTime, recorded: EventTime) {
+        if !matches!(draft.event.body, TelemetryBody::Exit(_)) {
+            return;
+        }
+        for (run, end) in self.bindings.ends_at_exit(&draft.event.identity, at) {
+            self.bindings.close(&end);
+            let id = EventId::derive(at, &[b"binding ended", end.binding.as_str().as_bytes()]);
+            let fact = engine_fact(id, at, recorded, Basis::Derived, What::BindingEnded(end));
+            let log = self.log(run);
+            self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
+        }
+    }
+
+    fn loss(&mut self, row: &Row<'_>, mut loss: Loss) {
+        let recorded = (self.clock)();
+        loss.at = loss.at.or(self.last_at);
+        let content = Sha256::digest(row.bytes.unwrap_or(loss.detail.as_bytes())).into();
+        let identity = self.stream.of(&loss.source, None, &content);
+        let mut runs: Vec<RunId> = match &self.request.provided.run {
+            Some(run) => vec![run.clone()],
+            None => self.bindings.runs_open_at(loss.at.unwrap_or(recorded)).into_iter().cloned().collect(),
+        };
+        if self.request.provided.run.is_none() {
+            runs.push(ambient_run(loss.host.as_deref().unwrap_or(&self.request.host), &loss.source));
+        }
+        let mut result = RowResult::of(row.line, RowStatus::Skipped, row.format).because(loss.detail.clone());
+        result.source = Some(loss.source.clone());
+        result.context_dropped.clone_from(&row.context);
+        let fact = gap(loss, &identity, recorded);
+        let prepared = Prepared::new(&fact);
+        for run in runs {
+            let log = self.log(run);
+            self.chunk.entries.push(Entry { log, fact: prepared.clone(), event: None });
+        }
+        self.totals.loss_records += 1;
+        self.report(result);
+    }
+
+    fn log(&mut self, run: RunId) -> LogNo {
+        if let Some(&known) = self.logs.get(&run) {
+            return known;
+        }
+        let next = self.logs.len();
+        let is_ambient = run.as_str().starts_with(super::AMBIENT);
+        if is_ambient && next >= MAX_AMBIENT {
+            let other = ambient_run("_", &agentprov_model::SourceName::FILTERED);
+            if other != run {
+                return self.log(other);
+            }
+        }
+        self.logs.insert(run.clone(), next);
+        self.chunk.new_logs.push(run);
+        next
+    }
+}
+
+/// Digest of what tells this event from others: the exact line, or the event itself where it came from several.
+fn content_digest(row: &Row<'_>, draft: &Draft) -> [u8; 32] {
+    match row.bytes {
+        Some(bytes) => Sha256::digest(bytes).into(),
+        None => Sha256::digest(serde_json::to_vec(&draft.event).unwrap_or_default()).into(),
+    }
+}
+
+pub(super) fn engine_fact(id: EventId, at: EventTime, recorded: EventTime, basis: Basis, what: What) -> Fact {
+    Fact {
+        id,
+        at,
+        recorded,
+        attempt: AttemptNo(0),
+        vantage: Vantage::Engine,
+        basis,
+        process: None,
+        tid: None,
+        redacted: Vec::new(),
+        what,
+    }
+}

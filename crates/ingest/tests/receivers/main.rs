@@ -1,0 +1,4 @@
+//! Receivers: golden pairs, and whatever strangers may send.
+
+mod golden;
+mod strangers;

@@ -1,0 +1,5 @@
+//! Telemetry intake against real stores.
+
+mod bindings;
+mod fixture;
+mod intake;
