@@ -5,10 +5,12 @@
 //! the next: writes stay sequential, and a look-up asks at most a few dozen segments.
 
 mod chunk;
+mod merged;
 
 use crate::RunNo;
 use crate::error::StoreError;
 use chunk::{ChunkReader, ChunkWriter};
+use merged::Merged;
 use rusqlite::Connection;
 
 /// Segments of one level that are merged into one of the next.
@@ -30,7 +32,7 @@ pub(crate) fn add_segment(connection: &Connection, run: RunNo, mut postings: Vec
         return Ok(());
     }
     postings.sort_unstable_by_key(|posting| (posting.kind, posting.key.cast_signed(), posting.seq));
-    let no = write_segment(connection, run, 0, postings.into_iter())?;
+    let no = write_segment(connection, run, 0, postings.into_iter().map(Ok))?;
     let mut segments = segments(connection, run)?;
     segments.push((no, 0));
     segments.dedup();
@@ -118,7 +120,7 @@ fn write_segment(
     connection: &Connection,
     run: RunNo,
     level: i64,
-    postings: impl Iterator<Item = Posting>,
+    postings: impl Iterator<Item = Result<Posting, StoreError>>,
 ) -> Result<i64, StoreError> {
     let no: i64 = connection
         .prepare_cached("SELECT coalesce(max(no), 0) + 1 FROM segment WHERE run = ?1")?
@@ -134,28 +136,24 @@ fn write_segment(
         Ok(())
     };
     for posting in postings {
-        writer.push(posting, &mut put)?;
+        writer.push(posting?, &mut put)?;
     }
     writer.finish(&mut put)?;
     Ok(no)
 }
 
 fn merge(connection: &Connection, run: RunNo, numbers: &[i64], level: i64) -> Result<i64, StoreError> {
-    let mut postings = Vec::new();
-    for number in numbers {
-        let sql = "SELECT entries FROM posting WHERE run = ?1 AND segment = ?2 ORDER BY kind, key, first";
-        let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query((run.0, number))?;
-        while let Some(row) = rows.next()? {
-            let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-            ChunkReader::new(entries).for_each(&mut |posting| postings.push(posting))?;
-        }
+    let sql = "SELECT entries FROM posting WHERE run = ?1 AND segment = ?2 ORDER BY kind, key, first";
+    let mut statements = numbers.iter().map(|_| connection.prepare(sql)).collect::<Result<Vec<_>, _>>()?;
+    let mut merged = Merged::default();
+    for (statement, number) in statements.iter_mut().zip(numbers) {
+        merged.add(statement.query((run.0, number))?)?;
     }
-    // Concatenated sorted runs: the stable sort merges them in linear time.
-    postings.sort_by_key(|posting| (posting.kind, posting.key.cast_signed(), posting.seq));
+    let merged_no = write_segment(connection, run, level, merged)?;
+    drop(statements);
     for number in numbers {
         connection.prepare_cached("DELETE FROM posting WHERE run = ?1 AND segment = ?2")?.execute((run.0, number))?;
         connection.prepare_cached("DELETE FROM segment WHERE run = ?1 AND no = ?2")?.execute((run.0, number))?;
     }
-    write_segment(connection, run, level, postings.into_iter())
+    Ok(merged_no)
 }

@@ -66,7 +66,7 @@ impl Writer {
     pub(crate) fn new(store: Store, connection: Connection) -> Result<Self, StoreError> {
         let signer = store.signer()?;
         connection.pragma_update(None, "wal_autocheckpoint", 8192)?;
-        connection.pragma_update(None, "cache_size", -65_536)?;
+        connection.pragma_update(None, "cache_size", -8_192)?;
         Ok(Self { store, connection, signer, tails: HashMap::new(), generation: None, durability: None })
     }
 

@@ -182,6 +182,9 @@ impl Record {
     }
 
     fn report(&self, context: &Context, store: &agentprov_store::Store, recorded: &Recorded) -> Result<(), Failure> {
+        if self.quiet && !self.json && self.json_file.is_none() {
+            return Ok(());
+        }
         let manifest = record_summary::manifest(store, recorded)?;
         if self.json {
             return render::json(&manifest);

@@ -1,0 +1,33 @@
+//! A recording four times as long needs no more memory.
+
+use crate::place::{PROGRAM, Place, has};
+use std::process::Command;
+
+/// Runs its arguments and prints the peak of resident memory over all that it waited for, in KiB.
+const PEAK: &str = "
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+";
+
+fn peak_of(place: &Place, run: &str, processes: u32) -> f64 {
+    let script = format!("i=0; while [ $i -lt {processes} ]; do /bin/true $i; echo $i >f; i=$((i + 1)); done");
+    let mut command = Command::new("python3");
+    command.args(["-c", PEAK, PROGRAM, "record", "-q", "--run", run, "--", "sh", "-c", &script]);
+    let output = place.surround(&mut command).output().expect("python3 runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.trim().parse().unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn memory_does_not_grow_with_the_length_of_a_run() {
+    if !has("memory_does_not_grow_with_the_length_of_a_run", "python3") {
+        return;
+    }
+    let place = Place::new();
+    let short = peak_of(&place, "short", 500);
+    let long = peak_of(&place, "long", 2_000);
+    println!("peak {short} KiB for 500 processes, {long} KiB for 2,000");
+    assert!(place.facts("long").len() > 3 * place.facts("short").len(), "the long run is long");
+    assert!(long < short * 1.5, "peak {short} KiB for 500 processes, {long} KiB for 2,000");
+}
