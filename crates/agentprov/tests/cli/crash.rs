@@ -14,6 +14,7 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
     let place = Place::new();
     let script = "i=0; while [ $i -lt 2000 ]; do /bin/true $i; echo $i >f; i=$((i + 1)); done";
     let mut random = Random(20_261_125);
+    let mut interrupted = 0;
     for point in 0..POINTS {
         let run = format!("k{point}");
         let mut child = place.command(["record", "-q", "--run", &run, "--", "sh", "-c", script]).spawn().expect("runs");
@@ -37,9 +38,11 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
         } else {
             assert!(["interrupted", "empty"].contains(&state.as_str()), "{run}: {state}");
         }
+        interrupted += u32::from(state == "interrupted");
         let verify = place.run(["verify", &run]);
         assert!(verify.status == 0 || verify.status == 3, "{run}: {}", verify.stdout);
     }
+    assert!(interrupted > POINTS / 4, "only {interrupted} of {POINTS} points hit a recording");
     place.run(["fsck"]).ok();
     place.record("after", "true").ok();
     place.run(["verify", "after"]).ok();
