@@ -17,11 +17,13 @@ pub(crate) struct Report {
     rows: Vec<Value>,
     failed: usize,
     skipped: usize,
+    /// Measured rows whose aim was missed.
+    missed: usize,
 }
 
 impl Report {
     pub(crate) fn new(machine: Value, runs: usize) -> Self {
-        Self { machine, runs, rows: Vec::new(), failed: 0, skipped: 0 }
+        Self { machine, runs, rows: Vec::new(), failed: 0, skipped: 0, missed: 0 }
     }
 
     pub(crate) fn heading(&self) -> String {
@@ -43,7 +45,11 @@ impl Report {
     /// Takes a row in and returns its part of the table.
     pub(crate) fn add(&mut self, name: String, measures: String, outcome: Outcome) -> String {
         let (text, mut row) = match outcome {
-            Outcome::Measured { aim, results } => (table(&results, aim), measured_json(&results, aim)),
+            Outcome::Measured { aim, results } => {
+                let outcome = aim.and_then(|aim| aim.outcome(&results));
+                self.missed += usize::from(outcome.is_some_and(|(took, allowed)| took > allowed));
+                (table(&results, aim), measured_json(&results, aim))
+            }
             Outcome::Skipped(reason) => {
                 self.skipped += 1;
                 (format!("  skipped: {reason}\n"), json!({"status": "skipped", "reason": reason}))
@@ -64,12 +70,15 @@ impl Report {
     }
 
     pub(crate) fn is_good(&self) -> bool {
-        self.failed == 0
+        self.failed == 0 && self.missed == 0
     }
 
     pub(crate) fn closing_line(&self) -> String {
         let measured = self.rows.len() - self.failed - self.skipped;
-        format!("\n{measured} rows measured, {} failed, {} skipped", self.failed, self.skipped)
+        format!(
+            "\n{measured} rows measured, {} of them missed their aim; {} failed, {} skipped",
+            self.missed, self.failed, self.skipped
+        )
     }
 }
 
@@ -132,12 +141,22 @@ mod tests {
     }
 
     #[test]
+    fn a_missed_aim_is_counted_and_is_not_good() {
+        for (limit, good) in [(2, true), (1, false)] {
+            let mut report = Report::new(json!({}), 10);
+            let aim = Some(Aim::AtMost(Duration::from_secs(limit)));
+            report.add("a".to_owned(), "m".to_owned(), Outcome::Measured { aim, results: pair() });
+            assert_eq!(report.is_good(), good);
+        }
+    }
+
+    #[test]
     fn failed_and_skipped_rows_are_counted() {
         let mut report = Report::new(json!({"kernel": "6"}), 10);
         report.add("a".to_owned(), "m".to_owned(), Outcome::Failed("broken".to_owned()));
         assert!(!report.is_good());
         report.add("b".to_owned(), "m".to_owned(), Outcome::Skipped("no strace".to_owned()));
-        assert_eq!(report.closing_line(), "\n0 rows measured, 1 failed, 1 skipped");
+        assert_eq!(report.closing_line(), "\n0 rows measured, 0 of them missed their aim; 1 failed, 1 skipped");
         assert_eq!(report.json()["rows"][1]["reason"], json!("no strace"));
     }
 }
