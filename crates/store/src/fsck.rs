@@ -72,7 +72,7 @@ pub fn check(store: &Store, progress: &mut dyn FnMut(&str, f64)) -> Result<Repor
     let mut report = Report::default();
     check_database(&reader, &mut report)?;
     let runs = reader.runs()?;
-    let all_facts: u64 = runs.iter().map(|run| run.size).sum();
+    let all_facts = runs.iter().fold(0u64, |sum, run| sum.saturating_add(run.size));
     for run in &runs {
         progress(run.id.as_str(), report.facts as f64 / all_facts.max(1) as f64);
         check_run(&reader, run, &mut report)?;

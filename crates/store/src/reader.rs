@@ -107,6 +107,22 @@ impl Reader {
         row.map(RawRun::parse).transpose()
     }
 
+    /// One past the last place at which the run has a body or a leaf hash. Unlike the size in its row, which whoever edits
+    /// the database can set to anything, this is no more than what is there.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn extent(&self, run: RunNo) -> Result<u64, StoreError> {
+        let bounds = [position(run, 0), position(RunNo(run.0 + 1), 0)];
+        let last = |sql: &str| -> Result<Option<i64>, StoreError> {
+            Ok(self.connection.prepare_cached(sql)?.query_row(bounds, |row| row.get(0))?)
+        };
+        let body = last("SELECT max(pos) FROM fact WHERE pos >= ?1 AND pos < ?2")?;
+        let tile = last("SELECT max(pos) FROM leaf WHERE pos >= ?1 AND pos < ?2")?;
+        let bodies = body.map_or(0, |pos| seq_of(pos) + 1);
+        Ok(bodies.max(tile.map_or(0, |pos| (seq_of(pos) + 1).saturating_mul(256))))
+    }
+
     /// The stored bytes of a fact.
     ///
     /// # Errors
@@ -178,6 +194,10 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Damaged`] when some are missing.
     pub fn leaf_hashes(&self, run: RunNo, size: u64) -> Result<Vec<Hash>, StoreError> {
+        // The size may come from a row that somebody edited: ask for no memory, and read no tile, beyond what is there.
+        if size > self.extent(run)? {
+            return Err(StoreError::Damaged(format!("the log does not have {size} leaf hashes")));
+        }
         let mut hashes = Vec::with_capacity(size as usize);
         for tile in 0..size.div_ceil(TILE) {
             let bytes = self.leaf_tile(run, tile)?;
@@ -337,7 +357,7 @@ impl Reader {
         Ok(self
             .connection
             .query_row("SELECT size, checkpoint FROM ledger_head WHERE one = 1", [], |row| {
-                Ok((row.get::<_, i64>(0)? as u64, row.get(1)?))
+                Ok((row.get::<_, i64>(0)? as u64, text_of(row.get_ref(1)?)))
             })
             .optional()?)
     }
@@ -380,7 +400,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RawRun> {
             updated: row.get(3)?,
             size: row.get(4)?,
             frontier: row.get(5)?,
-            checkpoint: row.get(6)?,
+            checkpoint: text_of(row.get_ref(6)?),
             body_bytes: row.get(7)?,
             removed: row.get(8)?,
         },
@@ -418,4 +438,9 @@ fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
 /// leaf check, or a number or nothing, which have no bytes.
 fn bytes_of(value: rusqlite::types::ValueRef<'_>) -> &[u8] {
     value.as_bytes().unwrap_or_default()
+}
+
+/// A text, with bytes that are no text replaced: a head that was edited must come out as a bad head, not as a failed read.
+fn text_of(value: rusqlite::types::ValueRef<'_>) -> String {
+    String::from_utf8_lossy(bytes_of(value)).into_owned()
 }

@@ -158,6 +158,18 @@ fn changes_at_random_places_are_refused_with_their_own_reason() {
              CASE substr(checkpoint, {at}, 1) WHEN 'x' THEN 'y' ELSE 'x' END || substr(checkpoint, {at} + 1) WHERE id = 'one'"
         ));
     });
+    refuse(&victim, "claim another size without a signature", &["unsigned"], |random| {
+        let size = [-1, i64::MAX, 1 << 40, 1 << 30][random.below(4) as usize];
+        victim.sql(&format!("UPDATE run SET checkpoint = '', size = {size} WHERE id = 'one'"));
+    });
+    refuse(&victim, "put a byte that is no text into a head", &heads, |random| {
+        let length: u64 =
+            victim.query("SELECT length(checkpoint) FROM run WHERE id = 'one'").parse().expect("a number");
+        let mut head = victim.query("SELECT hex(checkpoint) FROM run WHERE id = 'one'");
+        let at = random.below(length) as usize * 2;
+        head.replace_range(at..at + 2, "FF");
+        victim.sql(&format!("UPDATE run SET checkpoint = CAST(X'{head}' AS TEXT) WHERE id = 'one'"));
+    });
     refuse(&victim, "change a blob", &["corrupt-content", "missing-content"], |random| {
         let found = Command::new("find").arg(victim.place.data_dir().join("blobs")).args(["-type", "f"]).output();
         let text = String::from_utf8_lossy(&found.expect("find runs").stdout).into_owned();

@@ -18,7 +18,8 @@ pub(super) struct Head {
     pub(super) check: Check,
 }
 
-pub(super) fn run_head(run: &RunRow, keys: &Keys, origin: &str) -> Head {
+/// `extent` is what the store really has: a size that nobody signed is not followed beyond it.
+pub(super) fn run_head(run: &RunRow, keys: &Keys, origin: &str, extent: u64) -> Head {
     let claimed = || {
         let note = SignedNote::parse(&run.checkpoint).ok()?;
         Checkpoint::parse(&note.text).ok().map(|checkpoint| checkpoint.size)
@@ -30,7 +31,7 @@ pub(super) fn run_head(run: &RunRow, keys: &Keys, origin: &str) -> Head {
             Head { size: checkpoint.size, trusted: Some(checkpoint), check }
         }
         Err(finding) => {
-            let size = claimed().unwrap_or(run.size);
+            let size = claimed().unwrap_or(run.size).min(extent);
             Head { trusted: None, size, check: Check::made("checkpoint", vec![finding], format!("head of {origin}")) }
         }
     }

@@ -103,7 +103,7 @@ fn run_report(
         return removed::removed_report(reader, run, keys, ledger);
     }
     let origin = reader.store().run_origin(&run.id);
-    let head = head::run_head(run, keys, &origin);
+    let head = head::run_head(run, keys, &origin, reader.extent(run.no)?);
     let size = head.size;
     let mut checks = vec![head.check, head::size_check(reader, run, size)?];
     let pass = leaves::pass(reader, run.no, size, options.threads)?;

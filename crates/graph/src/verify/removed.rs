@@ -25,7 +25,7 @@ pub(super) fn removed_report(
     ledger: &LedgerState,
 ) -> Result<RunReport, GraphError> {
     let origin = reader.store().run_origin(&run.id);
-    let head = head::run_head(run, keys, &origin);
+    let head = head::run_head(run, keys, &origin, reader.extent(run.no)?);
     let size = head.size;
     let mut checks = vec![head.check, head::size_check(reader, run, size)?];
     let (leaves, tree) = leaf_check(reader, run, size, head.trusted.as_ref())?;
