@@ -1,6 +1,7 @@
 //! `explain/v1`: where something comes from, and what came of it.
 
 mod edge;
+mod judged;
 mod neighbourhood;
 mod rows;
 mod story;
@@ -269,6 +270,10 @@ fn explore(
         Found::Event(seq, fact) => {
             near.causes_of_event(*seq, fact);
             near.effects_of_event(*seq, fact, depth);
+            near.judgements_of(fact.id)
+        }
+        Found::Judged(judged) => {
+            judged.explore(near);
             Ok(())
         }
     }

@@ -76,6 +76,7 @@ fn item(found: Found<'_>) -> Option<RiskItem> {
     let drilldowns = vec![
         format!("observe event --run {} --event {} --json", run.id, risk.event),
         format!("graph explain --event {} --json", risk.event),
+        format!("graph explain --risk {} --json", risk.decision),
         format!("security responses --run {} --json", run.id),
         format!("policy decisions --run {} --json", run.id),
     ];
