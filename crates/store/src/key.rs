@@ -34,13 +34,21 @@ pub fn read(path: &Path, name: &str) -> Result<SignerKey, StoreError> {
 /// Makes a key at `path` unless one is there, and gives the one that is there afterwards.
 ///
 /// # Errors
-/// As [`read`], or when no random bytes can be had.
+/// As [`read`], when the key of a store that has signed is gone, or when no random bytes can be had.
 pub fn read_or_make(path: &Path, name: &str) -> Result<SignerKey, StoreError> {
+    let public = path.with_file_name(PUBLIC_FILE);
     if !path.exists() {
+        // A new key in the old one's place would make later signatures look like somebody else's.
+        if public.exists() && !path.exists() {
+            let why = format!(
+                "it is gone, though {} is there; put it back, or remove that file too to go on with a new key",
+                public.display()
+            );
+            return Err(StoreError::Key { path: path.to_owned(), why });
+        }
         make(path)?;
     }
     let key = read(path, name)?;
-    let public = path.with_file_name(PUBLIC_FILE);
     if !public.exists() {
         std::fs::write(&public, format!("{}\n", key.verifier())).map_err(StoreError::io("write", &public))?;
     }
@@ -51,7 +59,9 @@ fn make(path: &Path) -> Result<(), StoreError> {
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|error| StoreError::Key { path: path.to_owned(), why: error.to_string() })?;
     // Written aside and linked, so that two first users agree on one key.
-    let draft: PathBuf = path.with_extension(format!("draft-{}", std::process::id()));
+    let mut suffix = [0u8; 8];
+    getrandom::fill(&mut suffix).map_err(|error| StoreError::Key { path: path.to_owned(), why: error.to_string() })?;
+    let draft: PathBuf = path.with_extension(format!("draft-{}", data_encoding::HEXLOWER.encode(&suffix)));
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
