@@ -3,7 +3,9 @@
 use agentprov_model::{AttemptNo, RunId};
 use agentprov_store::{Durability, Prepared, RunNo, StoreError, Writer};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -34,14 +36,23 @@ struct Committer {
     writer: Writer,
     run: RunNo,
     lost: Option<Lost>,
-    reserve: PathBuf,
+    /// Space on the disk that the closing facts get when nothing else is left.
+    reserve: Option<File>,
+}
+
+/// A file without a name: the kernel frees its space even where this process is killed.
+fn reserve(data_dir: &Path) -> std::io::Result<File> {
+    let path = data_dir.join(format!("reserve-{}", std::process::id()));
+    let mut file = File::create(&path)?;
+    std::fs::remove_file(&path)?;
+    let _ = file.write_all(&vec![0x5a; RESERVE_BYTES]);
+    Ok(file)
 }
 
 impl Appender {
     pub(super) fn start(writer: Writer, run: RunNo, data_dir: &Path) -> Result<Self, StoreError> {
-        let reserve = data_dir.join(format!("reserve-{}", std::process::id()));
         // A disk too full for the reserve is found out by the first commit.
-        let _ = std::fs::write(&reserve, vec![0x5a; RESERVE_BYTES]);
+        let reserve = reserve(data_dir).ok();
         let (queue, facts) = crossbeam_channel::bounded(QUEUE);
         let mut committer = Committer { writer, run, lost: None, reserve };
         let thread = std::thread::Builder::new()
@@ -70,7 +81,7 @@ impl Appender {
         let Ok(mut committer) = self.thread.join() else {
             return Err(StoreError::Damaged("the append thread failed".into()));
         };
-        let _ = std::fs::remove_file(&committer.reserve);
+        drop(committer.reserve.take());
         let (facts, attempt) = closing(committer.lost.as_ref());
         let run = committer.run;
         committer.writer.transaction(Durability::Power, |batch| {
