@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test says on standard output why it is skipped")]
 
 mod bad_input;
+mod births;
 mod complete;
 mod contract;
 mod crash;
