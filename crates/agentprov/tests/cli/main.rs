@@ -6,6 +6,7 @@ mod bad_input;
 mod births;
 mod complete;
 mod contract;
+mod contract_nested;
 mod crash;
 mod demo;
 mod explain;
