@@ -13,6 +13,7 @@ mod explain;
 mod memory;
 mod outlived;
 mod place;
+mod prove;
 mod record;
 mod rules;
 mod seen;
