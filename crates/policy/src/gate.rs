@@ -41,7 +41,7 @@ impl RuleGate {
     /// When a pattern is too large, which loading the rules rules out.
     pub fn new(rules: &RuleSet, denied: Denied) -> Result<Self, regex::Error> {
         let asked = rules.rules().filter(|rule| known_beforehand(&rule.when)).cloned().collect();
-        let rules = RuleSet::new(RuleFile { rules: asked, classifier: rules.classifier().clone() })?;
+        let rules = RuleSet::new(RuleFile { rules: asked, classes: rules.classes().clone() })?;
         Ok(Self { rules, denied })
     }
 }

@@ -8,9 +8,10 @@ use crate::rules::spec::RuleSpec;
 use crate::rules::{Judgement, RuleSet};
 use crate::taint::{NoPipes, PipeView, Taint};
 use agentprov_ingest::{Derived, Emit, Judge};
+use agentprov_model::special::Severity as SecretLevel;
 use agentprov_model::{
     CallResult, Decision, EventId, EventTime, Fact, OsBytes, ProcessId, ResponseAction, ResponseKind, ResponseState,
-    ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, SecretLevel, Verdict, What, errno,
+    ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, Verdict, What, errno,
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -100,8 +101,8 @@ impl RuleJudge {
 
     /// A secret that was read taints its reader, whatever the rules say.
     fn taint_reader(&mut self, fact: &Fact, event: &PolicyEvent) {
-        let secret = crate::rules::secret_of(event, self.rules.classifier());
-        let holds = secret.is_some_and(|secret| secret.level >= SecretLevel::Medium);
+        let secret = crate::rules::secret_of(event, self.rules.table());
+        let holds = secret.is_some_and(|secret| secret.severity >= SecretLevel::Medium);
         if let Some(process) = fact.process.filter(|_| holds && event.reads && !event.failed) {
             self.taint.mark(process, fact.at, &self.processes);
         }
