@@ -42,13 +42,17 @@ pub enum GapReason {
         /// As declared.
         name: String,
     },
-    /// Larger than the limit; the part before the limit was scanned.
+    /// Larger than the limit; only rules on text were applied.
     TooLarge {
         /// Bytes of the file.
         size: u64,
-        /// Bytes that were scanned.
+        /// Bytes that a file may have.
         limit: u64,
     },
+    /// The grammar takes too many steps on it; only rules on text were applied.
+    TooComplex,
+    /// Only the changed lines are known, not the file around them.
+    Fragment,
     /// The content of the file is not there.
     ContentAbsent,
     /// More findings than are kept of one file.
@@ -88,7 +92,11 @@ impl fmt::Display for GapReason {
             }
             Self::Binary => f.write_str("binary content"),
             Self::Encoding { name } => write!(f, "declares the encoding '{name}', which is not read"),
-            Self::TooLarge { size, limit } => write!(f, "{size} bytes, only the first {limit} were scanned"),
+            Self::TooLarge { size, limit } => {
+                write!(f, "{size} bytes, more than {limit}, only rules on text were applied")
+            }
+            Self::TooComplex => f.write_str("too complex to parse, only rules on text were applied"),
+            Self::Fragment => f.write_str("only the changed lines are known"),
             Self::ContentAbsent => f.write_str("the content is not there"),
             Self::TooManyFindings { limit } => write!(f, "more than {limit} findings, the rest was left out"),
             Self::EngineFailed { detail } => write!(f, "the engine failed: {detail}"),

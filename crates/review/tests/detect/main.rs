@@ -1,0 +1,3 @@
+//! Detection, from the outside.
+
+mod rules;
