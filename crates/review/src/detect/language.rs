@@ -150,8 +150,10 @@ fn from_name(name: &str) -> Spoken {
     if let Some(language) = Language::from_extension(extension) {
         return Spoken::Languages(vec![language]);
     }
-    // `.gitignore` and its like have a name and no extension.
-    if PROSE_EXTENSIONS.contains(&extension) || (stem.is_empty() && extension.ends_with("ignore")) {
+    // `.gitignore`, `.npmrc` and their like have a name and no extension.
+    if PROSE_EXTENSIONS.contains(&extension)
+        || (stem.is_empty() && ["ignore", "rc"].iter().any(|end| extension.ends_with(end)))
+    {
         return Spoken::Prose;
     }
     if stem.is_empty() { Spoken::Unknown } else { Spoken::Unsupported(extension.into()) }
@@ -171,7 +173,7 @@ const PROSE_NAMES: [&str; 12] = [
     ".gitattributes",
     ".editorconfig",
 ];
-const PROSE_EXTENSIONS: [&str; 30] = [
+const PROSE_EXTENSIONS: [&str; 34] = [
     "md",
     "markdown",
     "mdx",
@@ -202,6 +204,10 @@ const PROSE_EXTENSIONS: [&str; 30] = [
     "less",
     "snap",
     "typed",
+    "pem",
+    "crt",
+    "key",
+    "pub",
 ];
 const CODE_NAMES: [&str; 6] = ["makefile", "gnumakefile", "rakefile", "gemfile", "jenkinsfile", "vagrantfile"];
 

@@ -1,3 +1,5 @@
 //! Detection, from the outside.
 
+#![allow(clippy::unwrap_used)]
+
 mod rules;
