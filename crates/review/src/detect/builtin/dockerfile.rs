@@ -69,8 +69,8 @@ pub(super) fn matches(clause: &InstructionClause, instructions: &[Instruction]) 
         let lacks = !stage.iter().any(|instruction| instruction.keyword == *missing);
         return stage.first().filter(|_| lacks).map(|from| from.range.clone()).into_iter().collect();
     }
-    let regex = |text: &str| clause.regex.as_ref().is_none_or(|regex| regex.is_match(text));
-    let not_regex = |text: &str| clause.not_regex.as_ref().is_some_and(|regex| regex.is_match(text));
+    let regex = |text: &str| clause.regex.as_ref().is_none_or(|regex| regex.is_match(text.as_bytes()));
+    let not_regex = |text: &str| clause.not_regex.as_ref().is_some_and(|regex| regex.is_match(text.as_bytes()));
     instructions
         .iter()
         .filter(|instruction| clause.keywords.contains(&instruction.keyword))

@@ -80,6 +80,9 @@ impl FileScan<'_> {
     }
 
     fn missing_rules(&mut self, gap: GapReason) {
+        if self.text.binary {
+            return self.run_fallback(|_| true);
+        }
         if self.text.text.trim().is_empty() || encoding::is_known_binary(&self.file.path, &self.file.bytes) {
             return;
         }
@@ -177,7 +180,7 @@ impl FileScan<'_> {
         for (rule, at) in pack.rules().iter().zip(0..) {
             for (wanted, regex) in &rule.matches.lines {
                 if wanted.is_empty() || wanted.iter().any(|language| languages.contains(language)) {
-                    self.match_lines(at, false, |line| regex.find(line).map(|found| found.range()));
+                    self.match_lines(at, false, |line| regex.find(line.as_bytes()).map(|found| found.range()));
                 }
             }
         }
@@ -188,7 +191,7 @@ impl FileScan<'_> {
         let pack = self.pack;
         for (rule, at) in pack.rules().iter().zip(0..).filter(|(rule, _)| applies(rule)) {
             for regex in &rule.matches.fallback {
-                self.match_lines(at, true, |line| regex.find(line).map(|found| found.range()));
+                self.match_lines(at, true, |line| regex.find(line.as_bytes()).map(|found| found.range()));
             }
         }
     }

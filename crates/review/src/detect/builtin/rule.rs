@@ -4,7 +4,7 @@ use super::grammar::Grammar;
 use super::spec::{ClauseSpec, OneOrMany, RuleSpec};
 use crate::detect::language::Language;
 use crate::finding::{Category, Cwe, RuleId, Severity};
-use regex::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 use sha2::{Digest, Sha256};
 
 /// Why a rule file can't be used.
@@ -146,8 +146,10 @@ pub(super) fn optional(pattern: &Option<String>) -> Result<Option<Regex>, String
     pattern.as_deref().map(regex).transpose()
 }
 
+/// Classes such as `\w` are ASCII, in which code is written: with all letters of the world, counted repetitions grow to
+/// megabytes. A rule that means other characters says `(?u)`.
 pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| error.to_string())
+    RegexBuilder::new(pattern).unicode(false).build().map_err(|error| error.to_string())
 }
 
 fn regexes(patterns: &OneOrMany) -> Result<Vec<Regex>, String> {

@@ -16,13 +16,20 @@ pub(super) struct Secret {
 
 /// The first secret of that form in a line.
 pub(super) fn find(clause: &SecretClause, line: &str) -> Option<Secret> {
-    clause.regex.captures_iter(line).find_map(|captures| {
-        let secret = captures.name("secret")?;
-        let text = secret.as_str();
-        let refused = clause.not_regex.as_ref().is_some_and(|regex| regex.is_match(text));
+    clause.regex.captures_iter(line.as_bytes()).find_map(|captures| {
+        let range = whole_characters(line, captures.name("secret")?.range());
+        let text = line.get(range.clone())?;
+        let refused = clause.not_regex.as_ref().is_some_and(|regex| regex.is_match(text.as_bytes()));
         let random = clause.entropy.is_none_or(|least| entropy(text) >= least);
-        (random && !refused).then(|| Secret { range: secret.range(), description: describe(clause, text) })
+        (random && !refused).then(|| Secret { range, description: describe(clause, text) })
     })
+}
+
+/// The expressions match bytes; what they cut is taken whole.
+fn whole_characters(line: &str, range: Range<usize>) -> Range<usize> {
+    let start = (0..=range.start).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
+    let end = (range.end..line.len()).find(|&at| line.is_char_boundary(at)).unwrap_or(line.len());
+    start..end
 }
 
 /// A known form may show the prefix that names it; what is only known by its entropy shows nothing.
@@ -49,7 +56,7 @@ fn entropy(text: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use regex::Regex;
+    use regex::bytes::Regex;
 
     #[test]
     fn entropy_is_in_bits_per_character() {
@@ -66,5 +73,12 @@ mod tests {
         assert_eq!(find(&clause(Some(3.0)), &format!("x={long}")).unwrap().description, "26 characters");
         assert_eq!(find(&clause(None), "x=short").unwrap().description, "5 characters");
         assert!(find(&clause(Some(3.0)), "x=aaaaaaaa").is_none());
+    }
+
+    #[test]
+    fn no_character_is_cut() {
+        assert_eq!(whole_characters("aéb", 2..2), 1..3);
+        assert_eq!(whole_characters("aéb", 1..3), 1..3);
+        assert_eq!(whole_characters("aé", 0..9), 0..3);
     }
 }

@@ -6,7 +6,7 @@ use super::spec::{ClauseSpec, NodeSpec};
 use ast_grep_core::matcher::MatcherExt;
 use ast_grep_core::tree_sitter::{LanguageExt, StrDoc};
 use ast_grep_core::{AstGrep, Language as _, Matcher, Node, Pattern};
-use regex::Regex;
+use regex::bytes::Regex;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -152,8 +152,8 @@ impl TreeClause {
 
     fn matches(&self, node: &Tree<'_>) -> bool {
         self.pattern.as_ref().is_none_or(|pattern| self.pattern_matches(pattern, node))
-            && self.regex.as_ref().is_none_or(|regex| regex.is_match(&node.text()))
-            && !self.not_regex.as_ref().is_some_and(|regex| regex.is_match(&node.text()))
+            && self.regex.as_ref().is_none_or(|regex| regex.is_match(node.text().as_bytes()))
+            && !self.not_regex.as_ref().is_some_and(|regex| regex.is_match(node.text().as_bytes()))
             && self.has.as_ref().is_none_or(|test| test.is_within(node))
             && !self.not_has.as_ref().is_some_and(|test| test.is_within(node))
             && self.inside.as_ref().is_none_or(|test| test.is_around(node))
@@ -165,8 +165,8 @@ impl TreeClause {
         let env = found.get_env();
         self.conditions.iter().all(|(variable, regex, wanted)| {
             let matches = match env.get_match(variable) {
-                Some(one) => regex.is_match(&one.text()),
-                None => regex.is_match(&joined(&env.get_multiple_matches(variable))),
+                Some(one) => regex.is_match(one.text().as_bytes()),
+                None => regex.is_match(joined(&env.get_multiple_matches(variable)).as_bytes()),
             };
             matches == *wanted
         })
@@ -186,7 +186,7 @@ impl NodeTest {
 
     fn accepts(&self, node: &Tree<'_>) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(&node.kind_id()))
-            && self.regex.as_ref().is_none_or(|regex| regex.is_match(&node.text()))
+            && self.regex.as_ref().is_none_or(|regex| regex.is_match(node.text().as_bytes()))
     }
 
     fn is_within(&self, node: &Tree<'_>) -> bool {
