@@ -71,7 +71,7 @@ pub(super) struct SecretClause {
 impl Rule {
     /// Compiles a rule, patterns included, so that a mistake shows at once.
     pub(super) fn compile(spec: &RuleSpec) -> Result<Self, String> {
-        let mut matches = Matches { fallback: regexes(&spec.fallback)?, ..Matches::default() };
+        let mut matches = Matches { fallback: line_regexes(&spec.fallback)?, ..Matches::default() };
         for clause in &spec.clauses {
             matches.take(clause)?;
         }
@@ -96,10 +96,10 @@ impl Rule {
 impl Matches {
     fn take(&mut self, clause: &ClauseSpec) -> Result<(), String> {
         let languages = languages(clause)?;
-        for regex in regexes(&clause.line)? {
+        for regex in line_regexes(&clause.line)? {
             self.lines.push((languages.clone(), regex));
         }
-        for regex in regexes(&clause.secret)? {
+        for regex in line_regexes(&clause.secret)? {
             if !regex.capture_names().flatten().any(|name| name == "secret") {
                 return Err(format!("'{regex}' has no group named 'secret'"));
             }
@@ -152,8 +152,13 @@ pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(pattern).unicode(false).build().map_err(|error| error.to_string())
 }
 
-fn regexes(patterns: &OneOrMany) -> Result<Vec<Regex>, String> {
-    patterns.as_slice().iter().map(|pattern| regex(pattern)).collect()
+/// Expressions for lines. They can be tried on many lines at once, as `^` and `$` match at each.
+fn line_regexes(patterns: &OneOrMany) -> Result<Vec<Regex>, String> {
+    let compile = |pattern: &String| {
+        let built = RegexBuilder::new(pattern).unicode(false).multi_line(true).crlf(true).build();
+        built.map_err(|error| error.to_string())
+    };
+    patterns.as_slice().iter().map(compile).collect()
 }
 
 /// SHA-256 over names and contents of rule files, in hex.
