@@ -1,0 +1,17 @@
+//! Finding weaknesses in changed files.
+//!
+//! Invariant: what was not looked at is a [`CoverageGap`]. A detector that fails, a file that can't be read and a
+//! part that can't be parsed each leave one, so that no silence is taken for a clean result.
+
+pub mod builtin;
+mod gap;
+mod input;
+mod language;
+mod registry;
+mod suppression;
+
+pub use builtin::{Builtin, RulePack};
+pub use gap::{CoverageGap, GapReason};
+pub use input::ScanFile;
+pub use language::Language;
+pub use registry::{Detector, Registry, Scan};
