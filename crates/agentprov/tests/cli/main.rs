@@ -19,4 +19,5 @@ mod rules;
 mod seen;
 mod tamper;
 mod tamper_anywhere;
+mod telemetry;
 mod workloads;
