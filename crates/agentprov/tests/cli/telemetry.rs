@@ -110,16 +110,13 @@ fn each_flag_has_an_effect() {
     fresh.write("rows.jsonl", ROWS);
     let named = take_in(&fresh, "rows.jsonl", &["--run", "named", "--tool-call", "other"]);
     assert_eq!(named["row_results"][4]["run_id"], "named", "context that the caller names counts");
-    let rules = "rules:\n  - id: any_ls\n    match: {argv_words: [ls]}\n    decision: deny\n";
-    std::fs::write(place.root().join("rules.yaml"), rules).expect("rules");
-    let judged =
-        place.run(["telemetry", "ingest-jsonl", "--file", "rows.jsonl", "--run", "j", "--rules", "../rules.yaml"]);
-    if judged.status == 0 {
-        let decisions = place.run(["policy", "decisions", "--run", "j", "--json"]).ok().json();
-        assert!(decisions["decisions"].as_array().expect("a list").iter().all(|row| row["rule_id"] == "any_ls"));
-    } else {
-        assert!(judged.stderr.contains("lint"), "{}", judged.stderr);
-    }
+    let rules = "rules:\n  - id: any_ls\n    match: {argv: ls}\n    decision: deny\n";
+    std::fs::write(fresh.root().join("rules.yaml"), rules).expect("rules");
+    fresh.write("more.jsonl", ROWS.replace("00:00:0", "00:01:0"));
+    let judged = take_in(&fresh, "more.jsonl", &["--run", "judged", "--rules", "../rules.yaml"]);
+    assert_eq!(judged["policy_decisions"], 1, "{judged:#}");
+    let decisions = fresh.run(["policy", "decisions", "--run", "judged", "--json"]).ok().json();
+    assert_eq!(decisions["decisions"][0]["rule_id"], "any_ls");
     let unknown = place.run(["telemetry", "ingest-jsonl", "--file", "rows.jsonl", "--format", "syslog"]);
     assert_eq!(unknown.status, 2, "an unknown format is an error: {}", unknown.stderr);
     let missing = place.run(["telemetry", "ingest-jsonl", "--file", "nowhere.jsonl"]);
