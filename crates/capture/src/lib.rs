@@ -57,7 +57,7 @@ pub use elsewhere::{BackendProbe, boot_id, is_alive, probe, process_key, record,
 pub use finished::{CaptureError, Finished, Notice};
 #[cfg(target_os = "linux")]
 pub use front::{record, record_gated};
-pub use gate::{Gate, Ruling};
+pub use gate::{Gate, Opens, Ruling};
 #[cfg(target_os = "linux")]
 pub use identity::{boot_id, is_alive, process_key};
 pub use observation::{AttemptEnd, ContentSink, Observation, Recorder, RecorderFault, ScopeStart};

@@ -152,6 +152,8 @@ pub enum GapKind {
     Outlived,
     /// The recorder itself failed at something.
     RecorderFault,
+    /// Calls could be judged only by arguments that the caller may have changed before the kernel read them.
+    BestEffort,
 }
 
 impl GapKind {
@@ -171,6 +173,7 @@ impl GapKind {
             Self::InheritedDescriptor => "inherited_descriptor",
             Self::Outlived => "outlived",
             Self::RecorderFault => "recorder_fault",
+            Self::BestEffort => "best_effort",
         }
     }
 }
