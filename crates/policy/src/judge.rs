@@ -205,7 +205,12 @@ impl RuleJudge {
     }
 
     fn was_denied(&self, fact: &Fact, object: &OsBytes) -> bool {
-        let refused = matches!(&fact.what, What::Network(call) if call.result == CallResult::Errno(errno::EPERM));
+        let result = match &fact.what {
+            What::Network(call) => call.result,
+            What::FileOpened(open) => open.result,
+            _ => return false,
+        };
+        let refused = result == CallResult::Errno(errno::EPERM);
         refused && fact.process.is_some_and(|process| self.denied.holds(process, object))
     }
 

@@ -55,6 +55,11 @@ impl Tracer {
             EVENT_STOP if !self.tree.threads.contains_key(&tid) => {
                 // Born, but its parent's event has not come yet: it names the way of birth.
                 self.tree.parked.push(tid);
+                // A parent that was killed in the call sends none.
+                let parent = identity::stat_line(tid).map(|line| line.ppid);
+                if parent.map_or(true, |parent| !self.tree.threads.contains_key(&parent)) {
+                    self.settle_parked();
+                }
             }
             _ => ptrace::resume(tid, Resume::Cont, 0),
         }
