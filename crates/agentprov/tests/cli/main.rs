@@ -15,4 +15,5 @@ mod rules;
 mod seen;
 mod tamper;
 mod tamper_anywhere;
+mod tool_calls;
 mod workloads;
