@@ -397,3 +397,44 @@ fn a_session_that_nobody_recorded_is_declared_only() {
     agent.place.run(["show", "claude-s1"]).ok();
     agent.place.run(["verify", "--run", "claude-s1"]).ok();
 }
+
+#[test]
+fn explain_and_blame_name_the_call() {
+    let mut agent = Agent::new();
+    let written = json!({"file_path": agent.path("b.txt"), "content": "two\n"});
+    agent.line("printf 'old\\n' >before.txt").shell("t-1", "echo one >a.txt");
+    agent.pre("t-2", "Write", &written).line("printf 'two\\n' >b.txt").post("t-2", "Write", &written);
+    let twice = json!({"command": "sleep 0.1; echo three >c.txt"});
+    agent.pre("t-3", "Bash", &twice).pre("t-4", "Bash", &twice);
+    agent.runs("sleep 0.1; echo three >c.txt").post("t-3", "Bash", &twice).post("t-4", "Bash", &twice);
+    agent.record_with(&[]).ok();
+    let place = &agent.place;
+
+    let explained = place.run(["graph", "explain", "--tool-call", "t-1"]).ok().stdout;
+    for part in ["Bash echo one >a.txt", "session s1", "wrote a.txt", "unique_command"] {
+        assert!(explained.contains(part), "{part}: {explained}");
+    }
+    let document = place.run(["graph", "explain", "--tool-call", "t-2", "--json"]).ok().json();
+    let edges = document["downstream"].as_array().expect("edges");
+    assert!(
+        edges.iter().any(|edge| edge["from_id"] == "t-2" && edge["to_id"] == "workspace_file/b.txt"),
+        "{document:#}"
+    );
+    let file = place.run(["graph", "explain", "--file", "a.txt"]).ok().stdout;
+    assert!(file.contains("tool call t-1: Bash"), "{file}");
+    assert!(place.run(["graph", "explain", "--event", "evt-00000000000000000000000000000000"]).status != 0);
+
+    let owner = |name: &str| place.run(["blame", name, "--json"]).ok().json()["lines"][0].clone();
+    let shell = owner("a.txt");
+    assert_eq!(shell["owner"]["tool_call_id"], "t-1", "{shell:#}");
+    assert_eq!(shell["owner"]["session_id"], "s1");
+    assert_eq!(owner("b.txt")["owner"]["declared"]["rung"], "same_content");
+    assert_eq!(owner("before.txt")["owner"]["declared"], Value::Null);
+    let either = owner("c.txt");
+    assert_eq!(either["owner"]["declared"]["state"], "ambiguous", "{either:#}");
+    assert_eq!(either["owner"]["declared"]["tool_call_ids"], json!(["t-3", "t-4"]));
+    let text = place.run(["blame", "a.txt:1"]).ok().stdout;
+    assert!(text.contains("tool call  t-1 (claude Bash, lineage"), "{text}");
+    let shown = place.run(["show", "t-1"]).ok().stdout;
+    assert!(shown.contains("t-1"), "{shown}");
+}
