@@ -7,6 +7,7 @@ mod complete;
 mod contract;
 mod crash;
 mod demo;
+mod hooks;
 mod memory;
 mod outlived;
 mod place;
