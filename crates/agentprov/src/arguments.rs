@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Verify(commands::verify::Verify),
     /// Write a proof that one fact is in a run's log
     Prove(commands::prove::Prove),
+    /// Put hooks into an agent's settings, or take them out
+    Setup(commands::setup::Setup),
     /// Say what this host can capture, and what the signature is worth here
     Doctor(commands::doctor::Doctor),
     /// Record a scripted agent and explain it, from recording to a refused forgery

@@ -21,6 +21,7 @@ mod record_summary;
 pub(crate) mod rm;
 pub(crate) mod runs;
 pub(crate) mod security;
+pub(crate) mod setup;
 pub(crate) mod show;
 pub(crate) mod timeline;
 pub(crate) mod verify;
@@ -45,6 +46,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Blame(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
+        Command::Setup(command) => command.run(),
         Command::Doctor(command) => command.run(&context),
         Command::Demo(command) => command.run(),
         Command::Du(command) => command.run(&context),
