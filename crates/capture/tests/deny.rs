@@ -121,6 +121,7 @@ fn a_thread_that_rewrites_the_address_never_gets_through() {
         grace: Duration::from_millis(50),
         orphans: Orphans::Observe,
         workspace: folder.path().to_owned(),
+        own_files: Vec::new(),
         limits: Limits::default(),
         contents: false,
         sample_interval: Duration::from_millis(25),

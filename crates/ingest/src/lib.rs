@@ -5,6 +5,7 @@
 
 pub mod contents;
 pub mod correlate;
+pub mod hooks;
 pub mod intake;
 pub mod judge;
 pub mod lines;

@@ -152,6 +152,8 @@ pub enum GapKind {
     Outlived,
     /// The recorder itself failed at something.
     RecorderFault,
+    /// Messages of an agent's hooks were lost.
+    HooksLost,
 }
 
 impl GapKind {
@@ -171,6 +173,7 @@ impl GapKind {
             Self::InheritedDescriptor => "inherited_descriptor",
             Self::Outlived => "outlived",
             Self::RecorderFault => "recorder_fault",
+            Self::HooksLost => "hooks_lost",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::coverage::Gap;
 use crate::decision::{Decision, ResponseAction, RiskSignal, RulesApplied};
+use crate::declared::Declared;
 use crate::file::{FileChanged, FileOpened, FileVersion, OutputKept};
 use crate::ids::{AttemptNo, EventId};
 use crate::network::NetworkCall;
@@ -185,4 +186,6 @@ pub enum What {
     RiskSignal(RiskSignal),
     /// A step of a response to a risk.
     ResponseAction(ResponseAction),
+    /// An agent said something of itself.
+    Declared(Box<Declared>),
 }

@@ -9,10 +9,12 @@ pub mod classify;
 pub mod content;
 pub mod coverage;
 pub mod decision;
+pub mod declared;
 pub mod errno;
 pub mod event_type;
 pub mod fact;
 pub mod file;
+pub mod hmac;
 pub mod ids;
 pub mod index;
 pub mod network;
@@ -34,6 +36,7 @@ pub use decision::{
     Decision, MatchedRule, ResponseAction, ResponseKind, ResponseState, ResponseTarget, RiskKind, RiskSignal, RuleMode,
     RulesApplied, Severity, Verdict,
 };
+pub use declared::{Agent, CommandDigest, CommandKey, Declared, Deed};
 pub use event_type::{EventType, Lane};
 pub use fact::{Basis, Fact, Redaction, Vantage, What};
 pub use file::{

@@ -28,6 +28,7 @@ pub mod writer;
 
 pub use blobs::{BlobRow, Blobs};
 pub use error::StoreError;
+pub use key::command_key;
 pub use ledger::{LedgerEntry, LedgerEvent};
 pub use location::Location;
 pub use prepared::Prepared;

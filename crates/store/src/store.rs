@@ -153,6 +153,16 @@ impl Store {
         let connection = connect(&self.location.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         Writer::new(self.clone(), connection)
     }
+
+    /// A writer that gives up when another one's transaction takes longer than this.
+    ///
+    /// # Errors
+    /// When the key can't be used, or what SQLite says.
+    pub fn patient_writer(&self, patience: Duration) -> Result<Writer, StoreError> {
+        let connection = connect(&self.location.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(patience)?;
+        Writer::new(self.clone(), connection)
+    }
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

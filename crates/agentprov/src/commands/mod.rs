@@ -10,6 +10,7 @@ pub(crate) mod fsck;
 pub(crate) mod gc;
 pub(crate) mod generate;
 pub(crate) mod graph;
+pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod observe;
@@ -32,6 +33,10 @@ use crate::failure::CommandResult;
 
 /// Carries out a command.
 pub(crate) fn run(arguments: Arguments) -> CommandResult {
+    // A hook changes nothing for its agent, whatever is wrong with its options or the store.
+    if let Command::Hook(command) = &arguments.command {
+        return command.run(arguments.global.data_dir.as_deref());
+    }
     let context = Context::new(arguments.global)?;
     match arguments.command {
         Command::Record(command) => command.run(&context),
@@ -53,6 +58,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Rm(command) => command.run(&context),
         Command::Gc(command) => command.run(&context),
         Command::Fsck(command) => command.run(&context),
+        Command::Hook(command) => command.run(context.global.data_dir.as_deref()),
         Command::Init(command) => command.run(&context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

@@ -104,7 +104,11 @@ impl Record {
         if let Some(foreign) = store.location().foreign_database() {
             note(&format!("{} belongs to the Go tool and is left untouched", foreign.display()));
         }
-        let request = self.request().map_err(before_start)?;
+        let mut request = self.request().map_err(before_start)?;
+        if context.global.data_dir.is_some() {
+            // Hooks of the agent find the store by its folder, unless another one was named.
+            request.command.env.push(("AGENTPROV_DATA_DIR".into(), store.dir().into()));
+        }
         let judge = self.rules.judge(&store, &request).map_err(before_start)?;
         let recorded = match &judge {
             Some(judging) => {
@@ -164,6 +168,7 @@ impl Record {
                 OrphanPolicy::Terminate => Orphans::Terminate,
             },
             workspace: workspace_of(&workdir),
+            own_files: Vec::new(),
             limits: Limits { max_file_bytes: self.max_file_bytes, ..Limits::default() },
             contents: !self.no_contents,
             sample_interval: Duration::from_millis(self.sample_interval_ms.unwrap_or(25).max(1)),

@@ -1,5 +1,6 @@
 //! One line for people about a fact.
 
+mod declared;
 mod telemetry;
 
 use agentprov_model::{
@@ -58,6 +59,7 @@ pub fn sentence(fact: &Fact) -> String {
             let rows = &batch.rows;
             format!("{}: {} read, {} ingested, {} failed", batch.id, rows.read, rows.ingested, rows.failed)
         }
+        What::Declared(declared) => declared::declared(declared),
         What::RawLines(raw) => format!("{} raw rows, {} bytes", raw.lines, raw.content.size),
     }
 }

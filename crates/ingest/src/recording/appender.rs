@@ -1,5 +1,6 @@
-//! A thread that commits prepared facts in small transactions.
+//! A thread that commits prepared facts in small transactions, and takes in what hooks left in the spool.
 
+use crate::hooks::{Spool, drain_into, wall_clock};
 use agentprov_model::{AttemptNo, RunId};
 use agentprov_store::{Durability, Prepared, RunNo, StoreError, Writer};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -32,18 +33,28 @@ pub(super) struct Appender {
 
 struct Committer {
     writer: Writer,
-    run: RunNo,
+    scope: Scope,
     lost: Option<Lost>,
     reserve: PathBuf,
+    /// Hooks of agents that are being recorded; opened when the first one has spoken.
+    spool: Option<Spool>,
+}
+
+/// Where facts go.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    pub(super) run: RunNo,
+    pub(super) run_id: RunId,
+    pub(super) attempt: AttemptNo,
 }
 
 impl Appender {
-    pub(super) fn start(writer: Writer, run: RunNo, data_dir: &Path) -> Result<Self, StoreError> {
+    pub(super) fn start(writer: Writer, scope: Scope, data_dir: &Path) -> Result<Self, StoreError> {
         let reserve = data_dir.join(format!("reserve-{}", std::process::id()));
         // A disk too full for the reserve is found out by the first commit.
         let _ = std::fs::write(&reserve, vec![0x5a; RESERVE_BYTES]);
         let (queue, facts) = crossbeam_channel::bounded(QUEUE);
-        let mut committer = Committer { writer, run, lost: None, reserve };
+        let mut committer = Committer { writer, scope, lost: None, reserve, spool: None };
         let thread = std::thread::Builder::new()
             .name("append".into())
             .spawn(move || {
@@ -71,8 +82,9 @@ impl Appender {
             return Err(StoreError::Damaged("the append thread failed".into()));
         };
         let _ = std::fs::remove_file(&committer.reserve);
+        committer.take_hooks(true);
         let (facts, attempt) = closing(committer.lost.as_ref());
-        let run = committer.run;
+        let run = committer.scope.run;
         committer.writer.transaction(Durability::Power, |batch| {
             for fact in &facts {
                 batch.append(run, fact)?;
@@ -96,6 +108,7 @@ impl Committer {
             }
             self.commit(&pending);
             pending.clear();
+            self.take_hooks(false);
         }
     }
 
@@ -105,7 +118,7 @@ impl Committer {
             lost.count += facts.len() as u64;
             return;
         }
-        let run = self.run;
+        let run = self.scope.run;
         let result = self.writer.transaction(Durability::Process, |batch| {
             for fact in facts {
                 batch.append(run, fact)?;
@@ -115,5 +128,19 @@ impl Committer {
         if let Err(error) = result {
             self.lost = Some(Lost { count: facts.len() as u64, why: error.to_string(), hint: error.hint() });
         }
+    }
+
+    /// What can't be taken in now stays in the spool for whoever opens the store next.
+    fn take_hooks(&mut self, last: bool) {
+        if self.spool.is_none() {
+            self.spool = Spool::open(self.writer.store().dir()).ok().flatten();
+        }
+        let Some(spool) = self.spool.as_ref().filter(|spool| spool.is_empty().is_ok_and(|empty| !empty)) else {
+            return;
+        };
+        let store = self.writer.store().clone();
+        let own = (&self.scope.run_id, self.scope.attempt);
+        let now = wall_clock();
+        let _ = drain_into(&store, spool, &mut self.writer, own, last, now, &agentprov_capture::is_alive);
     }
 }

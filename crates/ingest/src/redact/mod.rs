@@ -1,5 +1,6 @@
 //! Taking secrets out before anything is stored, with a receipt for each.
 
+mod declared;
 mod rules;
 
 use agentprov_model::{OsBytes, Outcome, ProcessExec, Redaction, SocketAddress, TelemetryBody, TelemetryEvent, What};
@@ -95,6 +96,7 @@ impl Redactor {
                 }
             }
             What::Telemetry(event) => self.telemetry(event, &mut receipts),
+            What::Declared(declared) => declared::redact(self, declared, &mut receipts),
             _ => {}
         }
         receipts

@@ -73,6 +73,7 @@ fn the_value_after_a_secret_flag_is_taken_out_with_a_receipt() {
         argv_cut: None,
         cwd: None,
         result: CallResult::Ok(0),
+        commands: Vec::new(),
     });
     let receipts = Redactor::new().redact(&mut what);
     let What::ProcessExec(exec) = what else { unreachable!("it was an exec") };
