@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Verify(commands::verify::Verify),
     /// Write a proof that one fact is in a run's log
     Prove(commands::prove::Prove),
+    /// Run a line in a shell, in place of this process
+    #[command(hide = true)]
+    Launch(commands::launch::Launch),
     /// Put hooks into an agent's settings, or take them out
     Setup(commands::setup::Setup),
     /// Say what this host can capture, and what the signature is worth here

@@ -13,6 +13,9 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = commands::launch::by_name() {
+        return code;
+    }
     let arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
         // An agent takes some statuses of its hook as an order: a hook that is set up wrongly must not give one.

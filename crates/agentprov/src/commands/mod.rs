@@ -12,6 +12,7 @@ pub(crate) mod generate;
 pub(crate) mod graph;
 pub(crate) mod hook;
 pub(crate) mod init;
+pub(crate) mod launch;
 pub(crate) mod man;
 pub(crate) mod observe;
 pub(crate) mod policy;
@@ -51,6 +52,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Blame(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
+        Command::Launch(command) => command.run(),
         Command::Setup(command) => command.run(),
         Command::Doctor(command) => command.run(&context),
         Command::Demo(command) => command.run(),
