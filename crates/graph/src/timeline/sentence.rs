@@ -3,6 +3,8 @@
 mod declared;
 mod telemetry;
 
+pub use declared::tool_input;
+
 use agentprov_model::{
     Access, CallResult, Fact, FileChanged, FileOp, FileOpened, FileState, FileVersion, NetworkCall, NetworkOp, OsBytes,
     Outcome, OutputStream, PrivilegeCall, ProcessExited, ProcessOrigin, ProcessStarted, VersionCause, What, errno,

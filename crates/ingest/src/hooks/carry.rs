@@ -75,7 +75,7 @@ fn keep(agent: Agent, dir: &Path, message: &[u8], trace: Option<TraceParent>, at
     declared.anchor = anchor::here().ok();
     declared.trace = trace;
     let mut what = What::Declared(Box::new(declared));
-    let redacted = Redactor::new().redact(&mut what);
+    let redacted = Redactor::for_few_texts().redact(&mut what);
     let What::Declared(declared) = what else { return Ok(()) };
     let record = Carried { at, redacted, declared: *declared };
     let bytes = serde_json::to_vec(&record).map_err(io::Error::from)?;

@@ -46,7 +46,7 @@ fn call_started(start: &CallStarted) -> String {
 }
 
 /// What a tool was given, in a few words.
-pub(crate) fn tool_input(input: &ToolInput) -> Option<String> {
+pub fn tool_input(input: &ToolInput) -> Option<String> {
     match input {
         ToolInput::Shell(shell) => Some(visible(&shell.command)),
         ToolInput::Write(write) => Some(visible(&write.path)),
