@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Verify(commands::verify::Verify),
     /// Write a proof that one fact is in a run's log
     Prove(commands::prove::Prove),
+    /// Record what passes between agents and MCP servers
+    #[command(subcommand)]
+    Mcp(commands::mcp::Mcp),
     /// Run a line in a shell, in place of this process
     #[command(hide = true)]
     Launch(commands::launch::Launch),

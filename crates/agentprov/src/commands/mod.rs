@@ -14,6 +14,7 @@ pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod launch;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod observe;
 pub(crate) mod policy;
 pub(crate) mod prove;
@@ -52,6 +53,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Blame(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
+        Command::Mcp(command) => command.run(&context),
         Command::Launch(command) => command.run(),
         Command::Setup(command) => command.run(),
         Command::Doctor(command) => command.run(&context),

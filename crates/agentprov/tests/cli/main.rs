@@ -8,6 +8,7 @@ mod contract;
 mod crash;
 mod demo;
 mod launch;
+mod mcp;
 mod memory;
 mod outlived;
 mod place;
