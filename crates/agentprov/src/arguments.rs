@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Evidence(commands::evidence::Evidence),
     /// Say which process wrote each line of a file
     Blame(commands::blame::Blame),
+    /// Compare what agents declared with what was observed
+    Reconcile(commands::reconcile::Reconcile),
     /// Take one message of an agent's hook on standard input
     Hook(commands::hook::Hook),
     /// Check that the evidence is what was signed

@@ -6,7 +6,7 @@ use agentprov_model::EventTime;
 use agentprov_model::declared::{Agent, TraceParent};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Variable with the W3C trace context of whoever started the hook.
@@ -43,8 +43,21 @@ impl ValueEnum for AgentName {
     }
 }
 
+/// `agentprov hook AGENT` and nothing else on the line.
+pub(crate) fn short_way() -> Option<ExitCode> {
+    let words: Vec<_> = std::env::args_os().skip(1).take(3).collect();
+    let [command, agent] = words.as_slice() else { return None };
+    let agent = Agent::from_name(agent.to_str()?).filter(|_| command == "hook")?;
+    let data_dir = std::env::var_os("AGENTPROV_DATA_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    Some(Hook { agent: AgentName(agent), complain: false }.answer(data_dir.as_deref()))
+}
+
 impl Hook {
     pub(crate) fn run(&self, data_dir: Option<&Path>) -> CommandResult {
+        Ok(self.answer(data_dir))
+    }
+
+    fn answer(&self, data_dir: Option<&Path>) -> ExitCode {
         let at = hooks::wall_clock();
         if !self.complain {
             std::panic::set_hook(Box::new(|_| {}));
@@ -53,7 +66,7 @@ impl Hook {
         if let (Ok(Err(error)), true) = (carried, self.complain) {
             Failure::new(error.to_string()).report();
         }
-        Ok(ExitCode::SUCCESS)
+        ExitCode::SUCCESS
     }
 
     fn carry(&self, data_dir: Option<&Path>, at: EventTime) -> Result<(), CarryError> {

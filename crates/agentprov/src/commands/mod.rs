@@ -18,6 +18,7 @@ pub(crate) mod mcp;
 pub(crate) mod observe;
 pub(crate) mod policy;
 pub(crate) mod prove;
+pub(crate) mod reconcile;
 pub(crate) mod record;
 mod record_rules;
 mod record_summary;
@@ -62,6 +63,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Rm(command) => command.run(&context),
         Command::Gc(command) => command.run(&context),
         Command::Fsck(command) => command.run(&context),
+        Command::Reconcile(command) => command.run(&context),
         Command::Hook(command) => command.run(context.global.data_dir.as_deref()),
         Command::Init(command) => command.run(&context),
         Command::Completions(command) => command.run(),

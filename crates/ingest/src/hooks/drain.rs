@@ -58,7 +58,7 @@ pub fn drain(store: &Store, now: EventTime, alive: &dyn Fn(&ProcessKey) -> bool)
         return Ok(Drained::default());
     }
     let mut writer = store.patient_writer(PATIENCE)?;
-    Drain { store, spool: &spool, writer: &mut writer, own: None, last: true, now, alive }.run()
+    Drain { store, spool: &spool, writer: &mut writer, own: None, last: true, now, alive, last_place: None }.run()
 }
 
 /// The same for a recording that writes the store itself: `own` is its run and attempt. At the `last` call nothing waits
@@ -75,7 +75,7 @@ pub fn drain_into(
     now: EventTime,
     alive: &dyn Fn(&ProcessKey) -> bool,
 ) -> Result<Drained, DrainError> {
-    Drain { store, spool, writer, own: Some(own), last, now, alive }.run()
+    Drain { store, spool, writer, own: Some(own), last, now, alive, last_place: None }.run()
 }
 
 struct Drain<'d> {
@@ -86,6 +86,8 @@ struct Drain<'d> {
     last: bool,
     now: EventTime,
     alive: &'d dyn Fn(&ProcessKey) -> bool,
+    /// Where the last message went: a loss is told there.
+    last_place: Option<Place>,
 }
 
 /// Where messages go.
@@ -119,7 +121,6 @@ impl Drain<'_> {
         let mut lineage = Lineage::new(&reader, self.own, self.alive)?;
         let mut facts: BTreeMap<Place, Vec<Prepared>> = BTreeMap::new();
         let mut up_to = backlog.records.first().map_or(0, |first| first.offset);
-        let mut last_place = None;
         let mut damaged = 0;
         for record in &backlog.records {
             let Ok(carried) = serde_json::from_slice::<Carried>(&record.bytes) else {
@@ -139,7 +140,7 @@ impl Drain<'_> {
             };
             let fact = self.fact(&backlog.spool_id, record, carried, place.attempt);
             facts.entry(place.clone()).or_default().push(Prepared::new(&fact));
-            last_place = Some(place);
+            self.last_place = Some(place);
             done.taken += 1;
             up_to = record.next;
         }
@@ -147,7 +148,8 @@ impl Drain<'_> {
         drop(reader);
         done.damaged += damaged;
         if backlog.lost + damaged > 0 {
-            let place = self.own.map(|(run, attempt)| Place { run: run.clone(), attempt }).or(last_place);
+            let place =
+                self.own.map(|(run, attempt)| Place { run: run.clone(), attempt }).or_else(|| self.last_place.clone());
             if let Some(place) = place.or_else(|| ambient_place(self.store)) {
                 let gap = self.loss(backlog, damaged, place.attempt);
                 facts.entry(place).or_default().push(Prepared::new(&gap));
