@@ -70,6 +70,14 @@ pub(crate) enum Command {
     Verify(commands::verify::Verify),
     /// Write a proof that one fact is in a run's log
     Prove(commands::prove::Prove),
+    /// Record what passes between agents and MCP servers
+    #[command(subcommand)]
+    Mcp(commands::mcp::Mcp),
+    /// Run a line in a shell, in place of this process
+    #[command(hide = true)]
+    Launch(commands::launch::Launch),
+    /// Put hooks into an agent's settings, or take them out
+    Setup(commands::setup::Setup),
     /// Say what this host can capture, and what the signature is worth here
     Doctor(commands::doctor::Doctor),
     /// Record a scripted agent and explain it, from recording to a refused forgery

@@ -12,7 +12,9 @@ pub(crate) mod generate;
 pub(crate) mod graph;
 pub(crate) mod hook;
 pub(crate) mod init;
+pub(crate) mod launch;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod observe;
 pub(crate) mod policy;
 pub(crate) mod prove;
@@ -23,6 +25,7 @@ mod record_summary;
 pub(crate) mod rm;
 pub(crate) mod runs;
 pub(crate) mod security;
+pub(crate) mod setup;
 pub(crate) mod show;
 pub(crate) mod telemetry;
 pub(crate) mod timeline;
@@ -53,6 +56,9 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Blame(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
+        Command::Mcp(command) => command.run(&context),
+        Command::Launch(command) => command.run(),
+        Command::Setup(command) => command.run(),
         Command::Doctor(command) => command.run(&context),
         Command::Demo(command) => command.run(),
         Command::Du(command) => command.run(&context),
