@@ -4,6 +4,7 @@
 
 mod evasion;
 mod hostile;
+mod outside;
 mod rules;
 
 use agentprov_review::detect::{Builtin, RulePack};
