@@ -91,7 +91,7 @@ impl Custom {
         let environment = [("PATH", std::env::var_os("PATH").unwrap_or_default()), ("LANG", "C.UTF-8".into())];
         let invocation = Invocation { argv: &self.argv, folder: &self.folder, environment: &environment, input };
         let output = process::run(invocation, self.limits).map_err(|error| match error {
-            RunError::TimedOut(time) => GapReason::TimedOut { seconds: time.as_secs() },
+            RunError::TimedOut(time) => GapReason::timed_out(time),
             other => failed(other.to_string()),
         })?;
         if !output.status.success() {

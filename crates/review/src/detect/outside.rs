@@ -61,7 +61,8 @@ pub(super) fn place(files: &[ScanFile], engine: &Engine, reported: impl Iterator
         let ordinal = ordinals.entry((found.rule.clone(), file.path.clone(), content.clone())).or_insert(0);
         let fingerprint = Fingerprint::of(&found.rule, &file.path, &content, *ordinal);
         *ordinal += 1;
-        if !file.changed_lines.overlaps(line, end_line) {
+        // git counts no lines in UTF-16, so that nobody can say which have changed.
+        if !text.recoded && !file.changed_lines.overlaps(line, end_line) {
             continue;
         }
         let width = u32::try_from(text.line(end_line).len()).unwrap_or(u32::MAX).saturating_add(1);

@@ -6,6 +6,7 @@ mod evasion;
 mod hostile;
 mod outside;
 mod rules;
+mod service;
 
 use agentprov_review::detect::{Builtin, RulePack};
 use std::num::NonZeroUsize;

@@ -69,6 +69,10 @@ impl FileScan<'_> {
         if self.text.binary && !encoding::is_known_binary(&self.file.path, &self.file.bytes) {
             self.gaps.push(GapReason::Binary);
         }
+        if encoding::is_large_file_pointer(&self.file.bytes) {
+            self.gaps.push(GapReason::ContentAbsent);
+            return;
+        }
         if self.file.fragment {
             self.gaps.push(GapReason::Fragment);
         }

@@ -104,7 +104,7 @@ impl Semgrep {
         let environment = environment(folder);
         let invocation = Invocation { argv: &argv, folder: source, environment: &environment, input: Vec::new() };
         let output = process::run(invocation, self.limits).map_err(|error| match error {
-            RunError::TimedOut(time) => GapReason::TimedOut { seconds: time.as_secs() },
+            RunError::TimedOut(time) => GapReason::timed_out(time),
             other => GapReason::EngineFailed { detail: other.to_string() },
         })?;
         // What went wrong is in its report; without one, its last words are all there is.
