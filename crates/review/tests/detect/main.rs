@@ -1,9 +1,10 @@
 //! Detection, from the outside.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod evasion;
 mod hostile;
+mod mutation;
 mod outside;
 mod rules;
 mod service;
