@@ -6,6 +6,7 @@ mod evasion;
 mod hostile;
 mod mutation;
 mod outside;
+mod pack;
 mod rules;
 mod service;
 
