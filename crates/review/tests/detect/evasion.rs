@@ -130,6 +130,12 @@ fn binaries_are_gaps_and_pictures_are_not() {
 }
 
 #[test]
+fn a_pointer_to_a_large_file_is_a_gap() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+    assert_eq!(scan("model.py", pointer).gaps[0].reason, GapReason::ContentAbsent);
+}
+
+#[test]
 fn separators_that_end_lines_end_comments() {
     let scan = scan("a.js", "// harmless \u{2028} eval(x)\n");
     assert_eq!(rules(&scan), ["dangerous-eval"]);
@@ -163,6 +169,24 @@ fn fingerprints_outlive_moved_lines_and_tell_copies_apart() {
     let twice = prints("eval(x)\neval(x)\n");
     assert_eq!((twice[0], twice.len()), (once[0], 2));
     assert_ne!(twice[0], twice[1]);
+}
+
+#[test]
+fn no_finding_is_taken_for_another_of_its_file() {
+    let key =
+        |letter: char| format!("key = '{}{}'\n", ["AK", "IA"].concat(), String::from(letter).repeat(8) + "Z4QW7RTP");
+    let secrets = scan("a.py", key('K') + &key('L'));
+    assert_eq!(secrets.findings.len(), 2);
+    // Blanks apart they are equal, on a line that a grammar reads and on one that none does.
+    let spaced = scan("a.py", "eval( x )\neval(  x )\nif (:\n  eval( x )\n");
+    let evals: Vec<_> = spaced.findings.iter().map(|finding| (finding.line.get(), finding.fingerprint)).collect();
+    assert_eq!(evals.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2, 4]);
+    let mut registry = agentprov_review::detect::Registry::default();
+    registry.register(Box::new(engine()));
+    for (code, count) in [(key('K') + &key('L'), 2), ("eval( x )\neval(  x )\nif (:\n  eval( x )\n".into(), 3)] {
+        let file = ScanFile::whole("a.py", code.into_bytes(), LineSet::all());
+        assert_eq!(registry.scan(&[file]).findings.len(), count);
+    }
 }
 
 #[test]
