@@ -55,7 +55,7 @@ pub enum GapReason {
     Fragment,
     /// The content of the file is not there.
     ContentAbsent,
-    /// More findings than are kept of one file.
+    /// More findings of one rule than are kept of one file.
     TooManyFindings {
         /// How many are kept.
         limit: u64,
@@ -75,6 +75,13 @@ pub enum GapReason {
         /// In the words of the engine.
         detail: String,
     },
+}
+
+impl GapReason {
+    /// Not done in time.
+    pub(super) fn timed_out(allowed: std::time::Duration) -> Self {
+        Self::TimedOut { seconds: allowed.as_secs() + u64::from(allowed.subsec_nanos() > 0) }
+    }
 }
 
 impl fmt::Display for GapReason {
@@ -98,7 +105,9 @@ impl fmt::Display for GapReason {
             Self::TooComplex => f.write_str("too complex to parse, only rules on text were applied"),
             Self::Fragment => f.write_str("only the changed lines are known"),
             Self::ContentAbsent => f.write_str("the content is not there"),
-            Self::TooManyFindings { limit } => write!(f, "more than {limit} findings, the rest was left out"),
+            Self::TooManyFindings { limit } => {
+                write!(f, "more than {limit} findings of one rule, the rest was left out")
+            }
             Self::EngineFailed { detail } => write!(f, "the engine failed: {detail}"),
             Self::TimedOut { seconds } => write!(f, "not done within {seconds} s"),
             Self::Skipped { detail } => write!(f, "left out by the engine: {detail}"),

@@ -28,7 +28,7 @@ pub(super) fn marker(line: &str) -> Option<String> {
     found.name("marker").map(|marker| marker.as_str().to_ascii_lowercase())
 }
 
-/// The suppression that covers lines, first in them, then in the line before.
+/// The suppression that covers lines, first in them, then in a comment on the line before.
 pub(super) fn covering<'t>(
     first: LineNumber,
     last: LineNumber,
@@ -36,9 +36,11 @@ pub(super) fn covering<'t>(
 ) -> Option<AuthorSuppression> {
     let own = (first.index()..=last.index()).take(MAX_LINES);
     let before = first.index().checked_sub(1);
-    own.chain(before).map(LineNumber::after).find_map(|line| {
-        let marker = marker(line_at(line))?;
-        Some(AuthorSuppression { marker, line })
+    let found = |line: LineNumber| Some(AuthorSuppression { marker: marker(line_at(line))?, line });
+    own.map(LineNumber::after).find_map(found).or_else(|| {
+        let line = LineNumber::after(before?);
+        let text = line_at(line).trim_start();
+        ["#", "//", "/*", "<!--", "--"].iter().any(|mark| text.starts_with(mark)).then(|| found(line))?
     })
 }
 
@@ -75,5 +77,8 @@ mod tests {
         };
         assert_eq!(at(2).map(|found| found.line), LineNumber::new(1));
         assert_eq!(at(4), None);
+        let lines = ["eval(x)  # nosec", "eval(y)"];
+        let second = LineNumber::after(1);
+        assert_eq!(covering(second, second, |line| lines[line.index()]), None);
     }
 }

@@ -1,9 +1,9 @@
 //! Every rule finds what its file says it finds, and nothing in its near misses.
 
+use super::engine;
 use agentprov_review::LineSet;
 use agentprov_review::detect::builtin::spec::{Example, RuleSpec};
 use agentprov_review::detect::{Builtin, Detector, RulePack, Scan, ScanFile};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 fn rule_files(folder: &Path) -> Vec<PathBuf> {
@@ -20,7 +20,7 @@ fn rule_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn specs() -> Vec<(String, RuleSpec)> {
+pub(super) fn specs() -> Vec<(String, RuleSpec)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
     let read = |path: PathBuf| {
         let name = path.strip_prefix(&folder).unwrap().display().to_string();
@@ -28,10 +28,6 @@ fn specs() -> Vec<(String, RuleSpec)> {
         (name.clone(), spec.unwrap_or_else(|error| panic!("{name}: {error}")))
     };
     rule_files(&folder).into_iter().map(read).collect()
-}
-
-fn engine() -> Builtin {
-    Builtin::new(RulePack::default_rules().unwrap(), NonZeroUsize::MIN)
 }
 
 fn scan(engine: &Builtin, example: &Example) -> Scan {

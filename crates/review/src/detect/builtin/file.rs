@@ -6,30 +6,32 @@ use super::grammar::Grammar;
 use super::pack::RulePack;
 use super::rule::Rule;
 use super::secret;
-use super::text::Text;
 use super::tree::Hit;
 use crate::detect::gap::{CoverageGap, GapReason};
 use crate::detect::input::ScanFile;
 use crate::detect::language::{self, Language, Spoken};
 use crate::detect::registry::Scan;
 use crate::detect::suppression;
+use crate::detect::text::Text;
 use crate::finding::{Finding, Fingerprint};
 use crate::lines::{LineNumber, LineSet};
+use regex::bytes::Regex;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// A larger file is not parsed; rules on text are applied to it all the same.
 const MAX_PARSED_BYTES: usize = 4 << 20;
-/// Findings kept of one file.
-const MAX_FINDINGS: usize = 1_000;
+/// Findings of one rule that are kept of one file. A limit per rule, so that many of one can't push out another.
+const MAX_PER_RULE: usize = 100;
 
 /// Scans one file.
 pub(super) fn scan(pack: &RulePack, file: &ScanFile) -> Scan {
     let text = Text::decode(&file.bytes);
     let changed =
         if text.recoded && !file.changed_lines.is_empty() { LineSet::all() } else { file.changed_lines.clone() };
-    let mut scanner = FileScan { pack, file, text: &text, changed, matches: Vec::new(), gaps: Vec::new() };
+    let mut scanner =
+        FileScan { pack, file, text: &text, changed, matches: Vec::new(), counts: BTreeMap::new(), gaps: Vec::new() };
     scanner.run();
     scanner.finish()
 }
@@ -54,6 +56,8 @@ struct FileScan<'s> {
     text: &'s Text,
     changed: LineSet,
     matches: Vec<Match>,
+    /// Matches by rule, those that were not kept too.
+    counts: BTreeMap<usize, usize>,
     gaps: Vec<GapReason>,
 }
 
@@ -64,6 +68,10 @@ impl FileScan<'_> {
         }
         if self.text.binary && !encoding::is_known_binary(&self.file.path, &self.file.bytes) {
             self.gaps.push(GapReason::Binary);
+        }
+        if encoding::is_large_file_pointer(&self.file.bytes) {
+            self.gaps.push(GapReason::ContentAbsent);
+            return;
         }
         if self.file.fragment {
             self.gaps.push(GapReason::Fragment);
@@ -129,6 +137,10 @@ impl FileScan<'_> {
         };
         let walk = rules.walk(&root);
         self.take_hits(walk.hits);
+        if walk.given_up {
+            self.gaps.push(GapReason::TooComplex);
+            return self.run_fallback(|rule| rule.reads(grammar));
+        }
         if let Some(gap) = self.syntax_gap(&walk.errors) {
             if !self.file.fragment {
                 self.gaps.push(gap);
@@ -154,7 +166,7 @@ impl FileScan<'_> {
             *count += 1;
             if self.is_changed(&hit.range) {
                 let (content, range) = (content.to_owned(), hit.range);
-                self.matches.push(Match { rule: hit.rule, range, content, ordinal, detail: None, fallback: false });
+                self.push(Match { rule: hit.rule, range, content, ordinal, detail: None, fallback: false });
             }
         }
     }
@@ -178,10 +190,8 @@ impl FileScan<'_> {
     fn run_lines(&mut self, languages: &[Language]) {
         let pack = self.pack;
         for (rule, at) in pack.rules().iter().zip(0..) {
-            for (wanted, regex) in &rule.matches.lines {
-                if wanted.is_empty() || wanted.iter().any(|language| languages.contains(language)) {
-                    self.match_lines(at, false, |line| regex.find(line.as_bytes()).map(|found| found.range()));
-                }
+            for clause in rule.matches.lines.iter().filter(|clause| clause.is_about(&self.file.path, languages)) {
+                self.match_lines(at, false, &clause.regex);
             }
         }
     }
@@ -191,13 +201,15 @@ impl FileScan<'_> {
         let pack = self.pack;
         for (rule, at) in pack.rules().iter().zip(0..).filter(|(rule, _)| applies(rule)) {
             for regex in &rule.matches.fallback {
-                self.match_lines(at, true, |line| regex.find(line.as_bytes()).map(|found| found.range()));
+                self.match_lines(at, true, regex);
             }
         }
     }
 
-    fn match_lines(&mut self, rule: usize, fallback: bool, find: impl Fn(&str) -> Option<Range<usize>>) {
-        for line in self.changed_lines() {
+    fn match_lines(&mut self, rule: usize, fallback: bool, regex: &Regex) {
+        let find = |line: &str| regex.find(line.as_bytes()).map(|found| found.range());
+        let lines = self.changed_lines(regex);
+        for line in lines {
             let Some(found) = find(self.text.line(line)) else { continue };
             let content = self.text.line(line).trim().to_owned();
             self.push_line(rule, line, found, content, None, fallback);
@@ -208,7 +220,7 @@ impl FileScan<'_> {
         let pack = self.pack;
         for (rule, at) in pack.rules().iter().zip(0..) {
             for clause in &rule.matches.secrets {
-                for line in self.changed_lines() {
+                for line in self.changed_lines(&clause.regex) {
                     let text = self.text.line(line);
                     let Some(secret) = secret::find(clause, text) else { continue };
                     // The content names the finding; the secret itself goes in as what it is worth to a thief: nothing.
@@ -230,17 +242,27 @@ impl FileScan<'_> {
     ) {
         let start = self.text.line_range(line).start;
         let range = start + found.start..start + found.end.max(found.start + 1);
-        let same = self.text.line(line).trim();
-        let earlier = (0..line.index()).filter(|&at| self.text.line(LineNumber::after(at)).trim() == same).count();
-        let ordinal = u32::try_from(earlier).unwrap_or(u32::MAX);
-        self.matches.push(Match { rule, range, content, ordinal, detail, fallback });
+        let ordinal = self.text.ordinal(line);
+        self.push(Match { rule, range, content, ordinal, detail, fallback });
     }
 
-    /// The changed lines that the file has.
-    fn changed_lines(&self) -> Vec<LineNumber> {
+    fn push(&mut self, found: Match) {
+        let count = self.counts.entry(found.rule).or_insert(0);
+        *count += 1;
+        if *count <= MAX_PER_RULE {
+            self.matches.push(found);
+        }
+    }
+
+    /// The changed lines that the file has, without those of ranges in which the expression matches nowhere.
+    fn changed_lines(&self, regex: &Regex) -> Vec<LineNumber> {
         let count = self.text.line_count();
-        let ranges = self.changed.ranges().iter();
-        ranges.flat_map(|(first, last)| first.index()..(last.index() + 1).min(count)).map(LineNumber::after).collect()
+        let lines = |range: &(LineNumber, LineNumber)| range.0.index()..(range.1.index() + 1).min(count);
+        let matches = |lines: &Range<usize>| {
+            let text = self.text.lines(LineNumber::after(lines.start), LineNumber::after(lines.end.saturating_sub(1)));
+            regex.is_match(text.as_bytes())
+        };
+        self.changed.ranges().iter().map(lines).filter(matches).flatten().map(LineNumber::after).collect()
     }
 
     fn is_changed(&self, range: &Range<usize>) -> bool {
@@ -250,24 +272,17 @@ impl FileScan<'_> {
 
     fn finish(mut self) -> Scan {
         self.matches.sort_by_key(|found| (found.range.start, found.rule, found.fallback, found.range.end));
-        let covered: Vec<(usize, LineNumber, LineNumber)> =
-            self.matches.iter().filter(|found| !found.fallback).map(|found| self.span(found)).collect();
-        let mut findings: Vec<Finding> = Vec::new();
-        for found in &self.matches {
-            let (rule, line, _) = self.span(found);
-            let by_tree = covered.iter().any(|(other, first, last)| *other == rule && *first <= line && line <= *last);
-            if found.fallback && by_tree {
-                continue;
-            }
-            findings.extend(self.finding(found));
-        }
+        let by_tree: BTreeSet<(usize, LineNumber)> =
+            self.matches.iter().filter(|found| !found.fallback).map(|found| (found.rule, self.span(found).1)).collect();
+        let wanted = |found: &&Match| !found.fallback || !by_tree.contains(&(found.rule, self.span(found).1));
+        let mut findings: Vec<Finding> =
+            self.matches.iter().filter(wanted).filter_map(|found| self.finding(found)).collect();
         // Two clauses of a rule at one place are one finding.
         findings.dedup_by(|later, first| {
             later.rule == first.rule && later.line == first.line && later.start_column <= first.end_column
         });
-        if findings.len() > MAX_FINDINGS {
-            findings.truncate(MAX_FINDINGS);
-            self.gaps.push(GapReason::TooManyFindings { limit: MAX_FINDINGS as u64 });
+        if self.counts.values().any(|&count| count > MAX_PER_RULE) {
+            self.gaps.push(GapReason::TooManyFindings { limit: MAX_PER_RULE as u64 });
         }
         let path = &self.file.path;
         let gap = |reason| CoverageGap { path: Some(path.clone()), engine: super::ENGINE, reason };

@@ -42,10 +42,27 @@ pub struct Rule {
 pub(super) struct Matches {
     /// Clauses on syntax trees; compiled per grammar when a file needs them.
     pub(super) trees: Vec<(Vec<Grammar>, ClauseSpec)>,
-    pub(super) lines: Vec<(Vec<Language>, Regex)>,
+    pub(super) lines: Vec<LineClause>,
     pub(super) instructions: Vec<InstructionClause>,
     pub(super) secrets: Vec<SecretClause>,
     pub(super) fallback: Vec<Regex>,
+}
+
+/// A clause on lines.
+#[derive(Clone, Debug)]
+pub(super) struct LineClause {
+    /// Empty: all files.
+    languages: Vec<Language>,
+    path: Option<Regex>,
+    pub(super) regex: Regex,
+}
+
+impl LineClause {
+    /// Whether it is about a file of that path, read as these languages.
+    pub(super) fn is_about(&self, path: &str, languages: &[Language]) -> bool {
+        let spoken = self.languages.is_empty() || self.languages.iter().any(|language| languages.contains(language));
+        spoken && self.path.as_ref().is_none_or(|regex| regex.is_match(path.as_bytes()))
+    }
 }
 
 /// A clause on instructions of a Dockerfile.
@@ -71,7 +88,7 @@ pub(super) struct SecretClause {
 impl Rule {
     /// Compiles a rule, patterns included, so that a mistake shows at once.
     pub(super) fn compile(spec: &RuleSpec) -> Result<Self, String> {
-        let mut matches = Matches { fallback: regexes(&spec.fallback)?, ..Matches::default() };
+        let mut matches = Matches { fallback: line_regexes(&spec.fallback)?, ..Matches::default() };
         for clause in &spec.clauses {
             matches.take(clause)?;
         }
@@ -96,10 +113,10 @@ impl Rule {
 impl Matches {
     fn take(&mut self, clause: &ClauseSpec) -> Result<(), String> {
         let languages = languages(clause)?;
-        for regex in regexes(&clause.line)? {
-            self.lines.push((languages.clone(), regex));
+        for regex in line_regexes(&clause.line)? {
+            self.lines.push(LineClause { languages: languages.clone(), path: optional(&clause.path)?, regex });
         }
-        for regex in regexes(&clause.secret)? {
+        for regex in line_regexes(&clause.secret)? {
             if !regex.capture_names().flatten().any(|name| name == "secret") {
                 return Err(format!("'{regex}' has no group named 'secret'"));
             }
@@ -152,8 +169,13 @@ pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(pattern).unicode(false).build().map_err(|error| error.to_string())
 }
 
-fn regexes(patterns: &OneOrMany) -> Result<Vec<Regex>, String> {
-    patterns.as_slice().iter().map(|pattern| regex(pattern)).collect()
+/// Expressions for lines. They can be tried on many lines at once, as `^` and `$` match at each.
+fn line_regexes(patterns: &OneOrMany) -> Result<Vec<Regex>, String> {
+    let compile = |pattern: &String| {
+        let built = RegexBuilder::new(pattern).unicode(false).multi_line(true).crlf(true).build();
+        built.map_err(|error| error.to_string())
+    };
+    patterns.as_slice().iter().map(compile).collect()
 }
 
 /// SHA-256 over names and contents of rule files, in hex.

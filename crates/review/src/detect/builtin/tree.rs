@@ -40,6 +40,13 @@ struct NodeTest {
     regex: Option<Regex>,
 }
 
+/// Bytes of nodes that clauses may look at, per file and per byte of the file. Nodes lie in each other, so that a text
+/// made for it has nodes whose lengths add up to its square.
+const FREE_BYTES: usize = 8 << 20;
+const BYTES_PER_BYTE: usize = 200;
+/// What a pattern may look at before it gives up is a few nodes.
+const PATTERN_BYTES: usize = 64;
+
 /// Where a rule matched.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Hit {
@@ -54,6 +61,8 @@ pub(super) struct Walk {
     pub(super) hits: Vec<Hit>,
     /// Where the text does not follow the grammar.
     pub(super) errors: Vec<Range<usize>>,
+    /// It ended before the text did.
+    pub(super) given_up: bool,
 }
 
 impl TreeRules {
@@ -100,6 +109,7 @@ impl TreeRules {
     pub(super) fn walk(&self, root: &AstGrep<StrDoc<Grammar>>) -> Walk {
         let mut walk = Walk::default();
         let text = root.get_text();
+        let mut left = FREE_BYTES + text.len() * BYTES_PER_BYTE;
         let mut last: HashMap<usize, Range<usize>> = HashMap::new();
         for node in root.root().dfs() {
             if node.is_error() || node.is_missing() {
@@ -108,6 +118,12 @@ impl TreeRules {
             let candidates = self.by_kind.get(&node.kind_id()).into_iter().flatten().chain(&self.everywhere);
             for clause in candidates.filter_map(|&at| self.clauses.get(at)) {
                 let range = node.range();
+                let cost = if clause.pattern.is_some() { range.len().min(PATTERN_BYTES) } else { range.len() };
+                let Some(rest) = left.checked_sub(cost) else {
+                    walk.given_up = true;
+                    return walk;
+                };
+                left = rest;
                 if last.get(&clause.rule).is_some_and(|outer| covers(outer, &range, text)) || !clause.matches(&node) {
                     continue;
                 }

@@ -1,7 +1,9 @@
 //! The text of a file and its lines, whatever the encoding.
 
 use crate::lines::LineNumber;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// A file as text.
 ///
@@ -10,6 +12,8 @@ pub(super) struct Text {
     pub(super) text: String,
     /// Where each line starts.
     starts: Vec<usize>,
+    /// Which of several equal lines each one is; counted when it is first asked for.
+    ordinals: OnceLock<Vec<u32>>,
     /// It was UTF-16, of which git does not count the lines.
     pub(super) recoded: bool,
     /// It has bytes that no text has.
@@ -41,7 +45,7 @@ impl Text {
     fn new(text: String, recoded: bool, binary: bool) -> Self {
         let mut starts = vec![0];
         starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
-        Self { text, starts, recoded, binary }
+        Self { text, starts, ordinals: OnceLock::new(), recoded, binary }
     }
 
     /// The line in which a byte is.
@@ -72,6 +76,26 @@ impl Text {
     /// The text of a line without its end.
     pub(super) fn line(&self, line: LineNumber) -> &str {
         self.text.get(self.line_range(line)).unwrap_or_default()
+    }
+
+    /// The text from the first to the last of these lines.
+    pub(super) fn lines(&self, first: LineNumber, last: LineNumber) -> &str {
+        self.text.get(self.line_range(first).start..self.line_range(last).end).unwrap_or_default()
+    }
+
+    /// How many lines before this one have the same words.
+    pub(super) fn ordinal(&self, line: LineNumber) -> u32 {
+        let ordinals = self.ordinals.get_or_init(|| {
+            let mut seen = HashMap::new();
+            let lines = (0..self.line_count()).map(|at| self.line(LineNumber::after(at)).trim());
+            let count = |line| {
+                let count = seen.entry(line).or_insert(0_u32);
+                *count = count.saturating_add(1);
+                *count - 1
+            };
+            lines.map(count).collect()
+        });
+        ordinals.get(line.index()).copied().unwrap_or(0)
     }
 
     /// The text with other line ends that the language knows made to `\n`, every byte staying in its place.
