@@ -4,6 +4,8 @@
 //! file, and fails when one is not found or when the limit is missed. With a folder as argument its files are scanned
 //! instead, all lines taken for changed, and what was found is counted by rule.
 
+#![allow(clippy::print_stdout)]
+
 use agentprov_review::detect::{Builtin, Detector, RulePack, Scan, ScanFile};
 use agentprov_review::{LineNumber, LineSet};
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! The review of a change: who wrote each line, what is wrong with it, and what follows.
 
+pub mod attribution;
 pub mod change;
 pub mod detect;
 pub mod finding;

@@ -3,21 +3,23 @@
 use crate::change::error::ChangeError;
 use crate::change::raw;
 use crate::change::repository::Repository;
-use agentprov_model::{GitBlobId, OsBytes};
+use agentprov_model::{EventTime, GitBlobId, OsBytes};
 use std::collections::HashMap;
 
 /// Commits that are walked.
 const MAX_COMMITS: usize = 20_000;
 
 /// One commit.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommitRow {
     /// Its name.
     pub id: String,
-    /// How many parents it has.
-    pub parents: usize,
+    /// Names of its parents.
+    pub parents: Vec<String>,
     /// Name and address of its author.
     pub author: (String, String),
+    /// When it was committed; the end of its second, since git keeps no finer time.
+    pub time: EventTime,
     /// Its message.
     pub message: String,
 }
@@ -65,7 +67,7 @@ impl GitLog {
         let range = base.map_or_else(|| head.to_owned(), |base| format!("{base}..{head}"));
         let count = format!("--max-count={MAX_COMMITS}");
         // Records begin with a byte that occurs in no name and hardly in a message; fields end with zero bytes.
-        let format = "--format=tformat:%x01%H%x00%P%x00%an%x00%ae%x00%B%x00";
+        let format = "--format=tformat:%x01%H%x00%P%x00%an%x00%ae%x00%ct%x00%B%x00";
         let mut arguments = vec![
             "log",
             "--topo-order",
@@ -110,7 +112,7 @@ impl GitLog {
         rows.iter()
             .filter(|(commit, _)| *commit >= from)
             // A merge that has the content from a parent unchanged is no origin.
-            .find(|(commit, moves)| moves.len() >= self.commits[*commit].parents.max(1))
+            .find(|(commit, moves)| moves.len() >= self.commits[*commit].parents.len().max(1))
             .map(|(commit, moves)| (*commit, moves.as_slice()))
     }
 
@@ -123,13 +125,15 @@ impl GitLog {
             let field = field.strip_prefix(b"\n").unwrap_or(field);
             if let Some(id) = field.strip_prefix(b"\x01") {
                 let mut text = || fields.next().map(|field| String::from_utf8_lossy(field).into_owned());
-                let row = text().zip(text()).zip(text().zip(text()));
-                let ((parents, name), (address, message)) = row.ok_or_else(|| broken(id))?;
+                let row = text().zip(text()).zip(text().zip(text().zip(text())));
+                let ((parents, name), (address, (seconds, message))) = row.ok_or_else(|| broken(id))?;
+                let seconds: i64 = seconds.parse().map_err(|_| broken(seconds.as_bytes()))?;
+                let time = EventTime::from_nanos(seconds.saturating_add(1).saturating_mul(1_000_000_000));
                 let id = String::from_utf8_lossy(id).into_owned();
                 // With `-m` a merge has one record for each parent that it differs from.
                 if log.commits.last().is_none_or(|last| last.id != id) {
-                    let parents = parents.split_ascii_whitespace().count();
-                    log.commits.push(CommitRow { id, parents, author: (name, address), message });
+                    let parents = parents.split_ascii_whitespace().map(str::to_owned).collect();
+                    log.commits.push(CommitRow { id, parents, author: (name, address), time, message });
                 }
             } else if field.starts_with(b":") {
                 let entry = raw::entry(field, &mut fields).ok_or_else(|| broken(field))?;

@@ -14,6 +14,7 @@ mod raw;
 mod repository;
 mod span;
 
+pub(crate) use content::classify;
 pub use content::{ChangeKind, ChangedFile, FileContent, Side};
 pub use diff_text::from_diff;
 pub use error::ChangeError;
@@ -22,7 +23,9 @@ pub use from_payload::from_payload;
 pub use log::{CommitRow, GitLog, GitPosition, Move};
 pub use payload::{ChangedLine, LineChange, Payload, PayloadAttribution, PayloadError, ProvenanceData};
 pub use repository::Repository;
+pub(crate) use repository::parse_blob;
 pub use span::Span;
+pub(crate) use span::{line_count, spans, spans_without_carriage_returns};
 
 use serde::Serialize;
 

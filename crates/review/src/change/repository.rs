@@ -4,6 +4,7 @@ use crate::change::batch::Batch;
 use crate::change::error::ChangeError;
 use agentprov_model::{GitBlobId, OsBytes};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub struct Repository {
     root: PathBuf,
     batch: RefCell<Option<Batch>>,
+    read: RefCell<HashMap<GitBlobId, Option<Arc<[u8]>>>>,
 }
 
 /// What git has under a name of a blob.
@@ -39,7 +41,7 @@ impl Repository {
         if top.is_empty() {
             return Err(ChangeError::NoRepository(folder.display().to_string()));
         }
-        Ok(Self { root: PathBuf::from(OsString::from_vec(top)), batch: RefCell::new(None) })
+        Ok(Self { root: PathBuf::from(OsString::from_vec(top)), batch: RefCell::new(None), read: RefCell::default() })
     }
 
     /// Top of the work tree.
@@ -108,6 +110,19 @@ impl Repository {
         let revision = format!("{commit}:{path}");
         let name = self.line(&["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])?;
         Ok(name.and_then(|name| parse_blob(&name)))
+    }
+
+    /// Bytes of one blob, kept for the next time; None where git does not have it or it is too large.
+    pub(crate) fn bytes_of(&self, name: GitBlobId) -> Result<Option<Arc<[u8]>>, ChangeError> {
+        if let Some(known) = self.read.borrow().get(&name) {
+            return Ok(known.clone());
+        }
+        let bytes = match self.blobs(&[name])?.pop() {
+            Some(Blob::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        };
+        self.read.borrow_mut().insert(name, bytes.clone());
+        Ok(bytes)
     }
 
     /// Blobs, in the order of their names.

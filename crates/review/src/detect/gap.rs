@@ -77,6 +77,13 @@ pub enum GapReason {
     },
 }
 
+impl GapReason {
+    /// Not done in time.
+    pub(super) fn timed_out(allowed: std::time::Duration) -> Self {
+        Self::TimedOut { seconds: allowed.as_secs() + u64::from(allowed.subsec_nanos() > 0) }
+    }
+}
+
 impl fmt::Display for GapReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,14 +4,24 @@
 //! part that can't be parsed each leave one, so that no silence is taken for a clean result.
 
 pub mod builtin;
+mod capability;
+pub mod custom;
 mod gap;
 mod input;
 mod language;
+mod outside;
+mod process;
 mod registry;
+pub mod semgrep;
 mod suppression;
+mod text;
 
 pub use builtin::{Builtin, RulePack};
+pub use capability::Capability;
+pub use custom::Custom;
 pub use gap::{CoverageGap, GapReason};
 pub use input::ScanFile;
 pub use language::Language;
+pub use process::Limits;
 pub use registry::{Detector, Registry, Scan};
+pub use semgrep::Semgrep;

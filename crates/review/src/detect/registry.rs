@@ -1,5 +1,6 @@
 //! The detectors of a review, run one after the other.
 
+use crate::detect::capability::Capability;
 use crate::detect::gap::CoverageGap;
 use crate::detect::input::ScanFile;
 use crate::finding::{Finding, Fingerprint};
@@ -37,6 +38,9 @@ impl Scan {
 pub trait Detector: Send + Sync {
     /// The findings that touch changed lines. What it could not look at is a gap in the result: it does not fail.
     fn scan(&self, files: &[ScanFile]) -> Scan;
+
+    /// What it is and which rules it applies.
+    fn capabilities(&self) -> Vec<Capability>;
 }
 
 /// The detectors that a review runs.
@@ -49,6 +53,11 @@ impl Registry {
     /// Adds a detector; it runs after those that were added before.
     pub fn register(&mut self, detector: Box<dyn Detector>) {
         self.detectors.push(detector);
+    }
+
+    /// What all detectors are.
+    pub fn capabilities(&self) -> Vec<Capability> {
+        self.detectors.iter().flat_map(|detector| detector.capabilities()).collect()
     }
 
     /// Runs all detectors.

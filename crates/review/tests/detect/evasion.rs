@@ -130,6 +130,12 @@ fn binaries_are_gaps_and_pictures_are_not() {
 }
 
 #[test]
+fn a_pointer_to_a_large_file_is_a_gap() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+    assert_eq!(scan("model.py", pointer).gaps[0].reason, GapReason::ContentAbsent);
+}
+
+#[test]
 fn separators_that_end_lines_end_comments() {
     let scan = scan("a.js", "// harmless \u{2028} eval(x)\n");
     assert_eq!(rules(&scan), ["dangerous-eval"]);

@@ -4,7 +4,9 @@
 
 mod evasion;
 mod hostile;
+mod outside;
 mod rules;
+mod service;
 
 use agentprov_review::detect::{Builtin, RulePack};
 use std::num::NonZeroUsize;

@@ -19,6 +19,11 @@ fn coding(line: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// What git LFS leaves in the repository instead of the file.
+pub(super) fn is_large_file_pointer(bytes: &[u8]) -> bool {
+    bytes.len() < 1024 && bytes.starts_with(b"version https://git-lfs.github.com/spec/v1\noid ")
+}
+
 /// Images and fonts by extension and first bytes: nothing runs them.
 pub(super) fn is_known_binary(path: &str, bytes: &[u8]) -> bool {
     let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();

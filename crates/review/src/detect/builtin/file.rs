@@ -6,13 +6,13 @@ use super::grammar::Grammar;
 use super::pack::RulePack;
 use super::rule::Rule;
 use super::secret;
-use super::text::Text;
 use super::tree::Hit;
 use crate::detect::gap::{CoverageGap, GapReason};
 use crate::detect::input::ScanFile;
 use crate::detect::language::{self, Language, Spoken};
 use crate::detect::registry::Scan;
 use crate::detect::suppression;
+use crate::detect::text::Text;
 use crate::finding::{Finding, Fingerprint};
 use crate::lines::{LineNumber, LineSet};
 use regex::bytes::Regex;
@@ -68,6 +68,10 @@ impl FileScan<'_> {
         }
         if self.text.binary && !encoding::is_known_binary(&self.file.path, &self.file.bytes) {
             self.gaps.push(GapReason::Binary);
+        }
+        if encoding::is_large_file_pointer(&self.file.bytes) {
+            self.gaps.push(GapReason::ContentAbsent);
+            return;
         }
         if self.file.fragment {
             self.gaps.push(GapReason::Fragment);

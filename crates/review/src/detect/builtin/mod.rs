@@ -8,13 +8,13 @@ mod pack;
 mod rule;
 mod secret;
 pub mod spec;
-mod text;
 mod tree;
-mod yaml;
+pub(super) mod yaml;
 
 pub use pack::RulePack;
 pub use rule::{Rule, RuleError};
 
+use crate::detect::capability::{self, Capability};
 use crate::detect::gap::{CoverageGap, GapReason};
 use crate::detect::input::ScanFile;
 use crate::detect::registry::{Detector, Scan};
@@ -88,5 +88,18 @@ impl Detector for Builtin {
             scan.extend(part.unwrap_or_else(|| failed(file)));
         }
         scan
+    }
+
+    fn capabilities(&self) -> Vec<Capability> {
+        let mut capability = Capability::named(ENGINE.as_str(), "Rules on syntax trees, text, images and secrets");
+        capability.engine_version = Some(env!("CARGO_PKG_VERSION").into());
+        capability.rule_count = Some(self.pack.rules().len() as u64);
+        capability.digest = Some(self.pack.digest().to_owned());
+        if let Some(folder) = self.pack.folder() {
+            capability.config_path = capability::base_name(folder);
+            capability.config_sha256 = self.pack.folder_digest().map(str::to_owned);
+            capability.last_modified = capability::last_modified(folder);
+        }
+        vec![capability]
     }
 }

@@ -4,7 +4,7 @@ use super::grammar::Grammar;
 use super::rule::{Rule, RuleError, digest};
 use super::spec::RuleSpec;
 use super::tree::TreeRules;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 include!(concat!(env!("OUT_DIR"), "/rule_files.rs"));
@@ -18,6 +18,8 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 pub struct RulePack {
     rules: Vec<Rule>,
     digest: String,
+    /// Where the user's rules came from, and their digest.
+    own: Option<(PathBuf, String)>,
     trees: [OnceLock<Result<TreeRules, RuleError>>; GRAMMARS.len()],
 }
 
@@ -46,9 +48,10 @@ impl RulePack {
     /// When a file can't be read or has a mistake.
     pub fn with_folder(folder: &Path) -> Result<Self, RuleError> {
         let own = read_folder(folder)?;
-        let own = own.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-        let all: Vec<_> = FILES.iter().copied().chain(own).collect();
-        let pack = Self::from_files(&all)?;
+        let own: Vec<_> = own.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let all: Vec<_> = FILES.iter().chain(&own).copied().collect();
+        let mut pack = Self::from_files(&all)?;
+        pack.own = Some((folder.to_owned(), digest(own.into_iter())));
         // Patterns are compiled when they are needed; those of a user are tried at once, so that a mistake shows here.
         for (at, grammar) in GRAMMARS.into_iter().enumerate() {
             pack.trees_at(at, grammar)?;
@@ -66,7 +69,7 @@ impl RulePack {
             }
             rules.push(Rule::compile(&spec).map_err(error)?);
         }
-        Ok(Self { rules, digest: digest(files.iter().copied()), trees: Default::default() })
+        Ok(Self { rules, digest: digest(files.iter().copied()), own: None, trees: Default::default() })
     }
 
     /// All rules.
@@ -77,6 +80,16 @@ impl RulePack {
     /// SHA-256 over all rule files, in hex.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// Where the user's rules came from.
+    pub fn folder(&self) -> Option<&Path> {
+        self.own.as_ref().map(|(folder, _)| folder.as_path())
+    }
+
+    /// SHA-256 over the user's rule files, in hex.
+    pub fn folder_digest(&self) -> Option<&str> {
+        self.own.as_ref().map(|(_, digest)| digest.as_str())
     }
 
     pub(super) fn trees(&self, grammar: Grammar) -> Result<&TreeRules, RuleError> {
