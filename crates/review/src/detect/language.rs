@@ -141,7 +141,11 @@ fn from_name(name: &str) -> Spoken {
     if matches!(name, ".bashrc" | ".bash_profile" | ".profile" | ".zshrc" | ".envrc" | "pkgbuild") {
         return Spoken::Languages(vec![Language::Shell]);
     }
-    if PROSE_NAMES.contains(&name) || name.starts_with(".env") {
+    let stem = name.split_once(['-', '.', '_']).map_or(name, |(stem, _)| stem);
+    if PROSE_NAMES.contains(&name)
+        || (PROSE_NAMES.contains(&stem) && !has_code_extension(name))
+        || name.starts_with(".env")
+    {
         return Spoken::Prose;
     }
     let Some((stem, extension)) = name.rsplit_once('.') else {
@@ -157,6 +161,10 @@ fn from_name(name: &str) -> Spoken {
         return Spoken::Prose;
     }
     if stem.is_empty() { Spoken::Unknown } else { Spoken::Unsupported(extension.into()) }
+}
+
+fn has_code_extension(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, extension)| !PROSE_EXTENSIONS.contains(&extension))
 }
 
 const PROSE_NAMES: [&str; 12] = [
@@ -260,6 +268,8 @@ mod tests {
         assert_eq!(spoken("Makefile", "", None), Spoken::Unsupported("makefile".into()));
         assert_eq!(spoken("run", "x = 1", None), Spoken::Unknown);
         assert_eq!(spoken("docs/a.md", "", None), Spoken::Prose);
+        assert_eq!(spoken("LICENSE-MIT", "", None), Spoken::Prose);
+        assert_eq!(spoken("version.rb", "", None), Spoken::Unsupported("rb".into()));
         assert_eq!(spoken(".gitignore", "", None), Spoken::Prose);
         assert_eq!(spoken(".env.local", "", None), Spoken::Prose);
     }

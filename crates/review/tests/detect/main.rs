@@ -1,10 +1,12 @@
 //! Detection, from the outside.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod evasion;
 mod hostile;
+mod mutation;
 mod outside;
+mod pack;
 mod rules;
 mod service;
 

@@ -20,7 +20,7 @@ fn rule_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn specs() -> Vec<(String, RuleSpec)> {
+pub(super) fn specs() -> Vec<(String, RuleSpec)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
     let read = |path: PathBuf| {
         let name = path.strip_prefix(&folder).unwrap().display().to_string();

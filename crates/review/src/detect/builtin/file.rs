@@ -190,10 +190,8 @@ impl FileScan<'_> {
     fn run_lines(&mut self, languages: &[Language]) {
         let pack = self.pack;
         for (rule, at) in pack.rules().iter().zip(0..) {
-            for (wanted, regex) in &rule.matches.lines {
-                if wanted.is_empty() || wanted.iter().any(|language| languages.contains(language)) {
-                    self.match_lines(at, false, regex);
-                }
+            for clause in rule.matches.lines.iter().filter(|clause| clause.is_about(&self.file.path, languages)) {
+                self.match_lines(at, false, &clause.regex);
             }
         }
     }

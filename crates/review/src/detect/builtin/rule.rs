@@ -42,10 +42,27 @@ pub struct Rule {
 pub(super) struct Matches {
     /// Clauses on syntax trees; compiled per grammar when a file needs them.
     pub(super) trees: Vec<(Vec<Grammar>, ClauseSpec)>,
-    pub(super) lines: Vec<(Vec<Language>, Regex)>,
+    pub(super) lines: Vec<LineClause>,
     pub(super) instructions: Vec<InstructionClause>,
     pub(super) secrets: Vec<SecretClause>,
     pub(super) fallback: Vec<Regex>,
+}
+
+/// A clause on lines.
+#[derive(Clone, Debug)]
+pub(super) struct LineClause {
+    /// Empty: all files.
+    languages: Vec<Language>,
+    path: Option<Regex>,
+    pub(super) regex: Regex,
+}
+
+impl LineClause {
+    /// Whether it is about a file of that path, read as these languages.
+    pub(super) fn is_about(&self, path: &str, languages: &[Language]) -> bool {
+        let spoken = self.languages.is_empty() || self.languages.iter().any(|language| languages.contains(language));
+        spoken && self.path.as_ref().is_none_or(|regex| regex.is_match(path.as_bytes()))
+    }
 }
 
 /// A clause on instructions of a Dockerfile.
@@ -97,7 +114,7 @@ impl Matches {
     fn take(&mut self, clause: &ClauseSpec) -> Result<(), String> {
         let languages = languages(clause)?;
         for regex in line_regexes(&clause.line)? {
-            self.lines.push((languages.clone(), regex));
+            self.lines.push(LineClause { languages: languages.clone(), path: optional(&clause.path)?, regex });
         }
         for regex in line_regexes(&clause.secret)? {
             if !regex.capture_names().flatten().any(|name| name == "secret") {

@@ -53,6 +53,8 @@ pub struct ClauseSpec {
     /// Regular expressions on changed lines.
     #[serde(default)]
     pub line: OneOrMany,
+    /// Of `line`: the path matches.
+    pub path: Option<String>,
     /// Regular expressions with a group `secret`.
     #[serde(default)]
     pub secret: OneOrMany,
