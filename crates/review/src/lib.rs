@@ -4,7 +4,10 @@ pub mod attribution;
 pub mod change;
 pub mod detect;
 pub mod finding;
+pub mod governance;
 pub mod lines;
+pub mod review;
 
 pub use finding::{AuthorSuppression, Category, Cwe, Engine, Finding, Fingerprint, RuleId, Severity};
 pub use lines::{LineNumber, LineSet};
+pub use review::{FindingStatus, Review, ReviewedFinding, analyse, analyse_with};

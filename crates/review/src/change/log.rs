@@ -44,12 +44,15 @@ pub struct GitPosition {
     pub from: usize,
 }
 
+/// A commit by its place, and what its parents had.
+type Arrival = (usize, Vec<Move>);
+
 /// Commits, children before parents.
 #[derive(Clone, Debug, Default)]
 pub struct GitLog {
     commits: Vec<CommitRow>,
     /// By resulting path and blob: commits that resulted in it, each with what was there in its parents.
-    arrivals: HashMap<(OsBytes, Option<GitBlobId>), Vec<(usize, Vec<Move>)>>,
+    arrivals: HashMap<(OsBytes, Option<GitBlobId>), Vec<Arrival>>,
 }
 
 impl GitLog {

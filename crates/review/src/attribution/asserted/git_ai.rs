@@ -39,11 +39,11 @@ struct Human {
     author: Option<String>,
 }
 
-/// The notes of commits, by commit; and a word on each that is not understood.
-pub(crate) fn notes(
-    repository: &Repository,
-    commits: &[&str],
-) -> Result<(HashMap<String, Vec<SaidRange>>, Vec<String>), AttributionError> {
+/// What notes say, by commit.
+pub(crate) type Notes = HashMap<String, Vec<SaidRange>>;
+
+/// The notes of commits; and a word on each that is not understood.
+pub(crate) fn notes(repository: &Repository, commits: &[&str]) -> Result<(Notes, Vec<String>), AttributionError> {
     let mut found = HashMap::new();
     let mut notices = Vec::new();
     // Without the ref there are no notes.

@@ -9,7 +9,7 @@ mod rule;
 mod secret;
 pub mod spec;
 mod tree;
-pub(super) mod yaml;
+pub(crate) mod yaml;
 
 pub use pack::RulePack;
 pub use rule::{Rule, RuleError};

@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 16;
 ///
 /// # Errors
 /// What is wrong with it, and where.
-pub(in crate::detect) fn parse(text: &str) -> Result<Value, String> {
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
     let mut open: Vec<Open> = Vec::new();
     let mut nodes = 0;
     for event in Parser::new_from_str(text) {
@@ -37,7 +37,7 @@ pub(in crate::detect) fn parse(text: &str) -> Result<Value, String> {
                 Some(Open::Map(entries, _)) => Value::Object(entries),
                 None => return Err(at("something ends that did not begin")),
             },
-            Event::Alias(_) => return Err(at("aliases are not supported in rule files; write the value out")),
+            Event::Alias(_) => return Err(at("aliases are not supported here; write the value out")),
             _ => continue,
         };
         match open.last_mut() {
