@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use agentprov_log::SignerKey;
+use agentprov_log::note::pem;
 use agentprov_model::CommandKey;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -31,23 +32,37 @@ pub fn command_key(dir: &Path) -> Result<CommandKey, StoreError> {
     .map(CommandKey::from_bytes)
 }
 
-/// Reads the key at `path` under the name `name`.
+/// Reads the key at `path` under the name `name`: a seed as 64 hex digits, or PKCS#8 in PEM.
 ///
 /// # Errors
 /// [`StoreError::Key`] when others may read the file or it holds no seed; [`StoreError::Io`] when it can't be read.
 pub fn read(path: &Path, name: &str) -> Result<SignerKey, StoreError> {
-    let seed = read_secret(path)?;
-    SignerKey::from_seed(name, &seed).map_err(|error| StoreError::Key { path: path.to_owned(), why: error.to_string() })
+    let text = read_private(path)?;
+    let key = if pem::is_pem(&text) {
+        SignerKey::from_pem(name, &text)
+    } else {
+        SignerKey::from_seed(name, &seed_of(path, &text)?)
+    };
+    key.map_err(|error| StoreError::Key { path: path.to_owned(), why: error.to_string() })
 }
 
 fn read_secret(path: &Path) -> Result<[u8; 32], StoreError> {
+    seed_of(path, &read_private(path)?)
+}
+
+/// The text of a file that nobody but its owner may read.
+fn read_private(path: &Path) -> Result<String, StoreError> {
     let refuse = |why: String| StoreError::Key { path: path.to_owned(), why };
     let metadata = std::fs::metadata(path).map_err(StoreError::io("read", path))?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(refuse(format!("its mode is {mode:04o}, others may read it; set it to 0600")));
     }
-    let text = std::fs::read_to_string(path).map_err(StoreError::io("read", path))?;
+    std::fs::read_to_string(path).map_err(StoreError::io("read", path))
+}
+
+fn seed_of(path: &Path, text: &str) -> Result<[u8; 32], StoreError> {
+    let refuse = |why: String| StoreError::Key { path: path.to_owned(), why };
     data_encoding::HEXLOWER_PERMISSIVE
         .decode(text.trim().as_bytes())
         .ok()
