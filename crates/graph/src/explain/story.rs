@@ -35,8 +35,8 @@ pub(super) fn tell(near: &Neighbourhood<'_>, found: &Found) -> Vec<String> {
         }
         Found::Judged(judged) => {
             lines.extend(judged.tell());
-            let (_, fact) = judged.event.as_ref().unwrap_or(&judged.decision);
-            cause(near, fact, &mut lines);
+            let (seq, fact) = judged.event.as_ref().unwrap_or(&judged.decision);
+            cause(near, *seq, fact, &mut lines);
         }
     }
     if near.facts_left_out > 0 {

@@ -125,12 +125,12 @@ impl Policy {
             }
             "POLICY_WARN_THRESHOLDS" => {
                 for (category, count) in thresholds(value)? {
-                    self.category.entry(category).or_insert_with(Limits::default).warn = Some(count);
+                    self.category.entry(category).or_default().warn = Some(count);
                 }
             }
             "POLICY_BLOCK_THRESHOLDS" => {
                 for (category, count) in thresholds(value)? {
-                    self.category.entry(category).or_insert_with(Limits::default).block = Some(count);
+                    self.category.entry(category).or_default().block = Some(count);
                 }
             }
             _ => {}
