@@ -1,7 +1,7 @@
 //! Settings from `PROVENANCE_*` variables.
 
 use crate::finding::Severity;
-use crate::governance::policy::{Limits, Policy};
+use crate::governance::policy::Policy;
 use std::collections::BTreeMap;
 
 /// What a variable is for.
