@@ -59,6 +59,7 @@ pub(crate) fn command() -> bool {
     let Ok(folder) = std::env::var(WAYS) else { return false };
     let said = open_in_every_way(Path::new(&folder));
     std::fs::write(Path::new(&folder).join("said"), said).expect("a file");
+    std::fs::write(Path::new(&folder).join("of the recorder"), of_the_recorder()).expect("a file");
     true
 }
 
@@ -127,6 +128,22 @@ pub(crate) fn an_open_that_is_allowed_happens_as_if_nobody_had_asked() {
         assert_eq!(watched, alone);
     }
     assert_eq!(watched.lines().count(), alone.lines().count());
+    let refused = std::fs::read_to_string(text.clone() + "/of the recorder").expect("a report");
+    assert_eq!(refused, "mem: error Some(13)\nfd/0: error Some(13)\nroot/etc: error Some(13)\ncomm: opened\n");
+}
+
+/// The recorder opens for us: what is its own it must not give away.
+fn of_the_recorder() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).expect("a number").trim().to_owned();
+    let mut said = String::new();
+    for name in ["mem", "fd/0", "root/etc", "comm"] {
+        match std::fs::File::open(format!("/proc/./{tracer}/{name}")) {
+            Ok(_) => writeln!(said, "{name}: opened").expect("memory"),
+            Err(error) => writeln!(said, "{name}: error {:?}", error.raw_os_error()).expect("memory"),
+        }
+    }
+    said
 }
 
 /// Opens, and says how that went.
@@ -213,6 +230,8 @@ fn open_in_every_way(folder: &Path) -> String {
         ("the same by another name", here, format!("/dev/fd/{}", dir.as_raw_fd()), O_RDONLY, 0),
         ("own memory", here, "/proc/self/mem".into(), O_RDWR, 0),
         ("own memory by thread", here, "/proc/thread-self/mem".into(), O_RDWR, 0),
+        ("own name by a detour", here, "/proc/../proc/./self/comm".into(), O_RDONLY, 0),
+        ("a setting of the kernel", here, "/proc/sys/kernel/ostype".into(), O_RDONLY, 0),
         ("own program", here, "/proc/self/exe".into(), O_RDONLY, 0),
         ("own directory", here, "/proc/self/cwd/old".into(), O_RDONLY, 0),
         ("somebody's name", here, "/proc/1/comm".into(), O_RDONLY, 0),
