@@ -40,6 +40,8 @@ pub(crate) struct Session<'a> {
     pub(crate) root_pid: i32,
     pub(crate) out: OutputLine,
     pub(crate) front: i32,
+    /// Rules act on the command.
+    pub(crate) enforcing: bool,
     /// Files that the root inherited open for writing: number in the root, our own descriptor for reading.
     pub(crate) inherited: Vec<Inherited>,
 }
@@ -134,7 +136,8 @@ fn record<R: Recorder + 'static>(
     let sampled = (mechanism == Mechanism::Procfs).then_some("/proc is sampled: short processes may be missed");
     let out =
         OutputLine::new(queue, clock, vantage, output_line::initial_coverage(sampled, options.reads, options.contents));
-    let recording = spawn_recorder(recorder, observations).map_err(|error| abandon(&root, error))?;
+    let recording =
+        spawn_recorder(recorder, observations, clock, front.as_raw_fd()).map_err(|error| abandon(&root, error))?;
     out.read_by(recording.thread().clone());
     announce(&root, &out);
     let pidfd = signals::pidfd(root.pid).ok();
@@ -147,6 +150,7 @@ fn record<R: Recorder + 'static>(
         root_pid: root.pid,
         out: out.clone(),
         front: front.as_raw_fd(),
+        enforcing: gate.is_some(),
         inherited: std::mem::take(&mut root.inherited),
     };
     root.pumps.start();
@@ -328,6 +332,8 @@ type Recording = JoinHandle<(Box<dyn Recorder>, Option<String>)>;
 fn spawn_recorder<R: Recorder + 'static>(
     mut recorder: R,
     observations: Receiver<Observation>,
+    clock: Clock,
+    front: RawFd,
 ) -> Result<Recording, CaptureError> {
     let body = move || {
         let mut fault = None;
@@ -342,6 +348,11 @@ fn spawn_recorder<R: Recorder + 'static>(
                     }
                 }
                 Err(TryRecvError::Empty) => {
+                    if pause == PAUSES.1 {
+                        let idle = std::panic::AssertUnwindSafe(|| recorder.idle(clock.now()));
+                        let notices = std::panic::catch_unwind(idle).unwrap_or_default();
+                        notices.into_iter().for_each(|notice| wire::send(front, &Message::Notice(notice), None));
+                    }
                     std::thread::park_timeout(pause);
                     pause = (pause * 2).min(PAUSES.1);
                 }

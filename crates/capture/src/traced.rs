@@ -64,6 +64,7 @@ pub(crate) fn run(
         reads: options.reads,
         unprivileged: !has_capability(CAP_SYS_PTRACE) || !has_capability(CAP_SYS_ADMIN),
         front: session.front,
+        enforcing: session.enforcing,
         namespaces: [paths::link(own, "ns/pid"), paths::link(own, "ns/mnt")],
         root_end: None,
         processes_seen: 0,

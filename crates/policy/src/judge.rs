@@ -7,6 +7,7 @@ use crate::respond::{Job, Responder};
 use crate::rules::spec::RuleSpec;
 use crate::rules::{Judgement, RuleSet};
 use crate::taint::{NoPipes, PipeView, Taint};
+use agentprov_capture::Notice;
 use agentprov_ingest::{Derived, Emit, Judge};
 use agentprov_model::special::Severity as SecretLevel;
 use agentprov_model::{
@@ -28,6 +29,8 @@ pub struct RuleJudge {
     raised: HashSet<[u8; 16]>,
     responder: Option<Responder>,
     denied: Denied,
+    /// What the user was not told yet.
+    notices: Vec<Notice>,
 }
 
 impl RuleJudge {
@@ -43,6 +46,7 @@ impl RuleJudge {
             raised: HashSet::new(),
             responder: None,
             denied: Denied::default(),
+            notices: Vec::new(),
         }
     }
 
@@ -129,6 +133,7 @@ impl RuleJudge {
     /// Hands out how far responses have come since the last fact.
     fn collect(&mut self, emit: &mut Emit<'_>) {
         for step in self.responder.iter_mut().flat_map(Responder::steps) {
+            self.notices.extend(notice_of(&step));
             emit(step);
         }
     }
@@ -263,6 +268,14 @@ impl Judge for RuleJudge {
         Some(Self::applied(self))
     }
 
+    fn idle(&mut self, emit: &mut Emit<'_>) {
+        self.collect(emit);
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
     fn finish(&mut self, emit: &mut Emit<'_>) {
         if let Some(responder) = self.responder.take() {
             responder.finish(&mut |step| {
@@ -270,6 +283,16 @@ impl Judge for RuleJudge {
             });
         }
     }
+}
+
+/// A command that stands still waits for somebody, who must hear of it.
+fn notice_of(step: &Derived) -> Option<Notice> {
+    let What::ResponseAction(action) = &step.what else { return None };
+    let told = action.action == ResponseKind::Quarantine && action.state == ResponseState::Confirmed;
+    told.then(|| Notice {
+        text: format!("the command is quarantined and waits: {}", action.evidence),
+        way_out: Some("the recording ends when its processes have ended".to_owned()),
+    })
 }
 
 fn decision(

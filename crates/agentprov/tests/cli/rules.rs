@@ -99,6 +99,38 @@ fn a_kill_ends_the_process_that_read_the_secret() {
 }
 
 #[test]
+fn a_quarantine_stops_the_tree_and_says_how_to_go_on() {
+    use std::io::{BufRead, BufReader};
+    let place = Place::new();
+    std::fs::write(place.work().join("bait"), "x").expect("a file");
+    let rules = "rules:\n  - id: bait\n    match: {path: bait, access: read}\n    decision: quarantine\n";
+    std::fs::write(place.root().join("rules.yaml"), rules).expect("a rule file");
+    // Bounded, should nothing stop it.
+    let script = "read -r line <bait; i=0; while [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done; echo survived";
+    for (run, quoted, status) in [("on", 1, 0), ("end", 3, 137)] {
+        let mut command =
+            place.command(["record", "-q", "--run", run, "--rules", "../rules.yaml", "--mode", "enforce"]);
+        command.args(["--", "sh", "-c", if run == "on" { "read -r line <bait; sleep 1; echo on" } else { script }]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut recording = command.spawn().expect("it starts");
+        let said = BufReader::new(recording.stderr.take().expect("piped"));
+        let told = said.lines().map_while(Result::ok).find(|line| line.contains("quarantined and waits"));
+        let told = told.expect("the user is told");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(recording.try_wait().expect("it can be asked").is_none(), "it waits");
+        let [confirmed] = &responses(&place, run)[..] else { panic!("one response") };
+        assert_eq!((&confirmed["action_type"], &confirmed["state"]), (&"quarantine".into(), &"confirmed".into()));
+
+        let way = told.split('\'').nth(quoted).expect("a command between quotes");
+        assert!(std::process::Command::new("sh").args(["-c", way]).status().expect("it runs").success(), "{way}");
+        let output = recording.wait_with_output().expect("it ends");
+        assert_eq!(Said::of(&output).status, status, "{told}");
+        assert_eq!(Said::of(&output).stdout, if run == "on" { "on\n" } else { "" });
+        place.run(["verify", run]).ok();
+    }
+}
+
+#[test]
 fn what_was_not_judged_is_not_called_clean() {
     let place = Place::new();
     place.record("plain", "true").ok();

@@ -16,6 +16,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 const MAX_LINKS: u32 = 40;
 /// The inode of a procfs's top.
 const PROC_ROOT: u64 = 1;
+/// Directories of procfs are not deeper.
+const MAX_DEPTH: usize = 32;
 /// What everybody may read of every process, proc(5).
 const PUBLIC: [&[u8]; 12] = [
     b"stat",
@@ -182,7 +184,7 @@ impl Walk<'_> {
 
     /// A link to something open: only the kernel can follow it.
     fn follow_magic(&mut self, name: CString, last: bool) -> io::Result<Option<Found>> {
-        if !is_own(self.start, &self.at) {
+        if !matches!(owner(&self.at), Owner::Process(pid) if is_own(self.start, pid)) {
             return fail(libc::EACCES);
         }
         let handle = fd::open_at(&self.at, &name, libc::O_PATH, 0)?;
@@ -234,25 +236,73 @@ impl Walk<'_> {
 /// Refuses what the kernel would show us and not the caller.
 fn check_procfs(start: &Start<'_>, found: &Found) -> io::Result<()> {
     let in_procfs = found.there.as_ref().is_some_and(|there| fd::is_procfs(there.handle.as_raw_fd()));
-    if !in_procfs || is_own(start, &found.parent) || pid_of(&found.parent).is_none() {
+    if !in_procfs || !fd::is_procfs(found.parent.as_raw_fd()) {
         return Ok(());
     }
-    if PUBLIC.contains(&found.name.as_bytes()) { Ok(()) } else { fail(libc::EACCES) }
+    let open = match owner(&found.parent) {
+        Owner::Nobody => true,
+        Owner::Process(pid) => is_own(start, pid) || PUBLIC.contains(&found.name.as_bytes()),
+        Owner::Unknown => PUBLIC.contains(&found.name.as_bytes()),
+    };
+    if open { Ok(()) } else { fail(libc::EACCES) }
 }
 
-/// True where a directory of procfs belongs to the caller's process.
-fn is_own(start: &Start<'_>, directory: &OwnedFd) -> bool {
-    let Some(pid) = pid_of(directory) else { return false };
+fn is_own(start: &Start<'_>, pid: i32) -> bool {
     let Caller { tid, tgid, inner_pid, .. } = *start.caller;
     pid != start.own_pid && [tid, tgid, inner_pid].contains(&pid)
 }
 
-/// The process to which a directory of procfs belongs.
-fn pid_of(directory: &OwnedFd) -> Option<i32> {
-    let path = paths::of_own(directory)?;
-    path.split(|byte| *byte == b'/').find_map(|part| std::str::from_utf8(part).ok()?.parse().ok())
+/// To whom a directory of procfs belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Owner {
+    /// It is no process's.
+    Nobody,
+    Process(i32),
+    /// Only a part of procfs is mounted there.
+    Unknown,
+}
+
+/// Climbs to the top of the procfs: what lies just below it is named for its process.
+fn owner(directory: &OwnedFd) -> Owner {
+    let mut below: Option<OwnedFd> = None;
+    let Ok(mut at) = directory.try_clone() else { return Owner::Unknown };
+    for _ in 0..MAX_DEPTH {
+        if !fd::is_procfs(at.as_raw_fd()) {
+            return Owner::Unknown;
+        }
+        if fd::fstat(at.as_raw_fd()).is_ok_and(|stat| stat.inode.1 == PROC_ROOT) {
+            let Some(path) = below.as_ref().and_then(paths::of_own) else { return Owner::Nobody };
+            let name = path.rsplit(|byte| *byte == b'/').next().and_then(|name| std::str::from_utf8(name).ok());
+            return name.and_then(|name| name.parse().ok()).map_or(Owner::Nobody, Owner::Process);
+        }
+        let Ok(up) = fd::open_at(&at, c"..", libc::O_PATH | libc::O_DIRECTORY, 0) else { return Owner::Unknown };
+        below = Some(std::mem::replace(&mut at, up));
+    }
+    Owner::Unknown
 }
 
 fn fail<T>(errno: i32) -> io::Result<T> {
     Err(io::Error::from_raw_os_error(errno))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_of_procfs_belong_to_processes() {
+        let own = std::process::id().cast_signed();
+        let cases = [
+            (format!("/proc/{own}"), Owner::Process(own)),
+            (format!("/proc/{own}/task/{own}/fd"), Owner::Process(own)),
+            ("/proc/self/fd".to_owned(), Owner::Process(own)),
+            ("/proc".to_owned(), Owner::Nobody),
+            ("/proc/sys/kernel".to_owned(), Owner::Nobody),
+            ("/".to_owned(), Owner::Unknown),
+        ];
+        for (path, expected) in cases {
+            let directory = fd::open(&CString::new(path.clone()).expect("no NUL"), libc::O_PATH).expect("a directory");
+            assert_eq!(owner(&directory), expected, "{path}");
+        }
+    }
 }

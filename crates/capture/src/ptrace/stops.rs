@@ -47,7 +47,7 @@ impl Tracer {
                 ptrace::resume(tid, Resume::Cont, 0);
             }
             EVENT_STOP if stops_job(signal) => {
-                if tid == self.root_pid {
+                if tid == self.root_pid && !(self.enforcing && signal == libc::SIGSTOP) {
                     wire::send(self.front, &Message::RootStopped, None);
                 }
                 ptrace::resume(tid, Resume::Listen, 0);

@@ -87,6 +87,8 @@ pub(crate) struct Tracer {
     pub(crate) unprivileged: bool,
     /// Socket to the front.
     pub(crate) front: RawFd,
+    /// Rules act on the command, and may stop it: then the front must not stop with it.
+    pub(crate) enforcing: bool,
     /// Our own pid and mount namespace, to notice others.
     pub(crate) namespaces: [Option<Vec<u8>>; 2],
     pub(crate) root_end: Option<(Outcome, EventTime)>,

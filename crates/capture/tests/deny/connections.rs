@@ -11,7 +11,6 @@ use std::time::Duration;
 /// Ports for the racing program: allowed, denied.
 const PORTS: &str = "DENY_TEST_PORTS";
 const CONNECTS: usize = 2_000;
-const TEST: &str = "connections::a_thread_that_rewrites_the_address_never_gets_through";
 
 /// Denies one port.
 struct DenyPort(u16);
@@ -51,14 +50,7 @@ fn count(listener: TcpListener, stop: Arc<AtomicBool>) -> std::thread::JoinHandl
     })
 }
 
-#[test]
-fn a_thread_that_rewrites_the_address_never_gets_through() {
-    if let Ok(ports) = std::env::var(PORTS) {
-        return race(&ports);
-    }
-    if !recording::possible(TEST) {
-        return;
-    }
+pub(crate) fn a_thread_that_rewrites_the_address_never_gets_through() {
     let folder = tempfile::tempdir().expect("a folder");
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
     let [allowed, denied] = [0, 1].map(|index: usize| listeners[index].local_addr().expect("an address").port());
@@ -66,7 +58,7 @@ fn a_thread_that_rewrites_the_address_never_gets_through() {
     let accepted = listeners.map(|listener| count(listener, Arc::clone(&stop)));
     let ports = format!("{allowed} {denied}");
     let (finished, counts) =
-        recording::again(TEST, (PORTS, &ports), folder.path(), Arc::new(DenyPort(denied)), (sort, &denied.to_string()));
+        recording::again((PORTS, &ports), folder.path(), Arc::new(DenyPort(denied)), (sort, &denied.to_string()));
     stop.store(true, Ordering::SeqCst);
     let [through_allowed, through_denied] = accepted.map(|count| count.join().expect("a count"));
     assert_eq!(finished.outcome, Outcome::Exited(0));
@@ -76,7 +68,12 @@ fn a_thread_that_rewrites_the_address_never_gets_through() {
     assert_eq!(through_allowed, counts.passed, "what is recorded is what happened");
 }
 
-/// The command: connects while another thread rewrites the port.
+/// The command, where this is it.
+pub(crate) fn command() -> bool {
+    std::env::var(PORTS).map(|ports| race(&ports)).is_ok()
+}
+
+/// Connects while another thread rewrites the port.
 fn race(ports: &str) {
     let (allowed, denied) = ports.split_once(' ').expect("two ports");
     let [allowed, denied] = [allowed, denied].map(|port| port.parse::<u16>().expect("a port").to_be());

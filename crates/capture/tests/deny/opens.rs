@@ -17,8 +17,6 @@ const RACE: &str = "DENY_TEST_RACE";
 /// The folder of the program that opens in every way.
 const WAYS: &str = "DENY_TEST_WAYS";
 const OPENS: usize = 2_000;
-const RACE_TEST: &str = "opens::a_thread_that_rewrites_the_path_never_gets_through";
-const WAYS_TEST: &str = "opens::an_open_that_is_allowed_happens_as_if_nobody_had_asked";
 
 /// Denies opening files with one name.
 struct DenyName(&'static str, Opens);
@@ -52,21 +50,27 @@ fn sort(what: &What, _hint: &str) -> Option<Ended> {
     })
 }
 
-#[test]
-fn a_thread_that_rewrites_the_path_never_gets_through() {
+/// The command, where this is it.
+pub(crate) fn command() -> bool {
     if let Ok(folder) = std::env::var(RACE) {
-        return race(Path::new(&folder));
+        race(Path::new(&folder));
+        return true;
     }
-    if !recording::possible(RACE_TEST) {
-        return;
-    }
+    let Ok(folder) = std::env::var(WAYS) else { return false };
+    let said = open_in_every_way(Path::new(&folder));
+    std::fs::write(Path::new(&folder).join("said"), said).expect("a file");
+    std::fs::write(Path::new(&folder).join("of the recorder"), of_the_recorder()).expect("a file");
+    true
+}
+
+pub(crate) fn a_thread_that_rewrites_the_path_never_gets_through() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["file-a", "file-d"] {
         std::fs::write(folder.path().join(name), "").expect("a file");
     }
     let text = folder.path().to_str().expect("text").to_owned();
     let gate = Arc::new(DenyName("file-d", Opens::Changing));
-    let (finished, counts) = recording::again(RACE_TEST, (RACE, &text), folder.path(), gate, (sort, ""));
+    let (finished, counts) = recording::again((RACE, &text), folder.path(), gate, (sort, ""));
     assert_eq!(finished.outcome, Outcome::Exited(0));
     let length = |name: &str| std::fs::metadata(folder.path().join(name)).expect("a file").len();
     assert_eq!(length("file-d"), 0, "opens of the denied file that got through");
@@ -75,7 +79,7 @@ fn a_thread_that_rewrites_the_path_never_gets_through() {
     assert_eq!(length("file-a"), counts.passed, "what is recorded is what happened");
 }
 
-/// The command: appends a byte to what it opens while another thread rewrites the name.
+/// Appends a byte to what it opens while another thread rewrites the name.
 fn race(folder: &Path) {
     let path = CString::new(folder.join("file-a").to_str().expect("text")).expect("no NUL").into_bytes_with_nul();
     let last = path.len() - 2;
@@ -101,21 +105,13 @@ fn race(folder: &Path) {
     rewriter.join().expect("the thread ends");
 }
 
-#[test]
-fn an_open_that_is_allowed_happens_as_if_nobody_had_asked() {
-    if let Ok(folder) = std::env::var(WAYS) {
-        let said = open_in_every_way(Path::new(&folder));
-        return std::fs::write(Path::new(&folder).join("said"), said).expect("a file");
-    }
-    if !recording::possible(WAYS_TEST) {
-        return;
-    }
+pub(crate) fn an_open_that_is_allowed_happens_as_if_nobody_had_asked() {
     let [alone, watched] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
     for folder in [&alone, &watched] {
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).expect("a mode");
     }
     let status = std::process::Command::new(std::env::current_exe().expect("this test"))
-        .args([WAYS_TEST, "--exact"])
+        .args([crate::TEST, "--exact"])
         .current_dir(alone.path())
         .env(WAYS, alone.path())
         .stdout(std::process::Stdio::null())
@@ -123,7 +119,7 @@ fn an_open_that_is_allowed_happens_as_if_nobody_had_asked() {
     assert!(status.expect("it starts").success());
     let text = watched.path().to_str().expect("text").to_owned();
     let gate = Arc::new(DenyName("no such name", Opens::All));
-    let (finished, _) = recording::again(WAYS_TEST, (WAYS, &text), watched.path(), gate, (|_, _| None, ""));
+    let (finished, _) = recording::again((WAYS, &text), watched.path(), gate, (|_, _| None, ""));
     assert_eq!(finished.outcome, Outcome::Exited(0));
     let said = |folder: &Path| std::fs::read_to_string(folder.join("said")).expect("a report");
     let (alone, watched) = (said(alone.path()), said(watched.path()));
@@ -132,6 +128,22 @@ fn an_open_that_is_allowed_happens_as_if_nobody_had_asked() {
         assert_eq!(watched, alone);
     }
     assert_eq!(watched.lines().count(), alone.lines().count());
+    let refused = std::fs::read_to_string(text.clone() + "/of the recorder").expect("a report");
+    assert_eq!(refused, "mem: error Some(13)\nfd/0: error Some(13)\nroot/etc: error Some(13)\ncomm: opened\n");
+}
+
+/// The recorder opens for us: what is its own it must not give away.
+fn of_the_recorder() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).expect("a number").trim().to_owned();
+    let mut said = String::new();
+    for name in ["mem", "fd/0", "root/etc", "comm"] {
+        match std::fs::File::open(format!("/proc/./{tracer}/{name}")) {
+            Ok(_) => writeln!(said, "{name}: opened").expect("memory"),
+            Err(error) => writeln!(said, "{name}: error {:?}", error.raw_os_error()).expect("memory"),
+        }
+    }
+    said
 }
 
 /// Opens, and says how that went.
@@ -218,6 +230,8 @@ fn open_in_every_way(folder: &Path) -> String {
         ("the same by another name", here, format!("/dev/fd/{}", dir.as_raw_fd()), O_RDONLY, 0),
         ("own memory", here, "/proc/self/mem".into(), O_RDWR, 0),
         ("own memory by thread", here, "/proc/thread-self/mem".into(), O_RDWR, 0),
+        ("own name by a detour", here, "/proc/../proc/./self/comm".into(), O_RDONLY, 0),
+        ("a setting of the kernel", here, "/proc/sys/kernel/ostype".into(), O_RDONLY, 0),
         ("own program", here, "/proc/self/exe".into(), O_RDONLY, 0),
         ("own directory", here, "/proc/self/cwd/old".into(), O_RDONLY, 0),
         ("somebody's name", here, "/proc/1/comm".into(), O_RDONLY, 0),

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// True where calls can be denied.
-pub(crate) fn possible(test: &str) -> bool {
+pub(crate) fn possible() -> bool {
     let possible = agentprov_capture::probe().iter().any(|probe| probe.name == "ptrace" && probe.usable);
     if !possible {
-        println!("SKIP {test}: no ptrace here");
+        println!("SKIP {}: no ptrace here", crate::TEST);
     }
     possible
 }
@@ -85,9 +85,8 @@ impl Recorder for Counter {
     }
 }
 
-/// Records `test` of this program with a variable set, under a gate.
+/// Records this program with a variable set, under a gate.
 pub(crate) fn again(
-    test: &str,
     (variable, value): (&str, &str),
     folder: &Path,
     gate: Arc<dyn Gate>,
@@ -95,7 +94,7 @@ pub(crate) fn again(
 ) -> (Finished, Counts) {
     let report = folder.join("report");
     let command = Command {
-        argv: vec![std::env::current_exe().expect("this test").into(), test.into(), "--exact".into()],
+        argv: vec![std::env::current_exe().expect("this test").into(), crate::TEST.into(), "--exact".into()],
         workdir: folder.to_owned(),
         env: vec![(variable.into(), value.into())],
         stdout: StdoutTo::Stderr,
