@@ -20,4 +20,5 @@ mod setup;
 mod tamper;
 mod tamper_anywhere;
 mod tool_calls;
+mod transcripts;
 mod workloads;

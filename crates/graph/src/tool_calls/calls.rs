@@ -6,7 +6,7 @@ use agentprov_model::declared::{
     Agent, CallEnded, CallId, CallStarted, CallStatus, Declared, Deed, IdOrigin, ToolClass, ToolInput,
 };
 use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{EventId, EventTime, Fact, ProcessId, SessionId, What};
+use agentprov_model::{EventId, EventTime, Fact, ProcessId, SessionId, Vantage, What};
 use agentprov_store::{Reader, RunRow, Seq};
 use std::collections::HashMap;
 
@@ -21,6 +21,8 @@ pub struct Saying {
     pub event: EventId,
     /// The process that carried it.
     pub carrier: Option<ProcessId>,
+    /// It was read from a session file afterwards, not told while it happened.
+    pub afterwards: bool,
     /// What it says.
     pub declared: Declared,
 }
@@ -40,7 +42,9 @@ fn saying(seq: Seq, fact: Fact, processes: &ProcessTable) -> Option<Saying> {
     let What::Declared(declared) = fact.what else { return None };
     // The recorder's clock: a step of the wall clock between the two must not move a call.
     let seen = fact.process.and_then(|carrier| processes.find(&carrier)).map(|process| process.started_at);
-    Some(Saying { at: seen.unwrap_or(fact.at), seq, event: fact.id, carrier: fact.process, declared: *declared })
+    let afterwards = fact.vantage == Vantage::Transcript;
+    let at = seen.unwrap_or(fact.at);
+    Some(Saying { at, seq, event: fact.id, carrier: fact.process, afterwards, declared: *declared })
 }
 
 /// One declared call.
@@ -155,8 +159,11 @@ impl Call {
 /// Puts the calls together. `agent_of` names the agent's process for each saying, by its place.
 pub(super) fn calls(sayings: &[Saying], agent_of: &[Option<ProcessId>], processes: &ProcessTable) -> Vec<Call> {
     let mut builder = Builder { calls: Vec::new(), by_id: HashMap::new() };
-    for (saying, agent) in sayings.iter().zip(agent_of) {
-        builder.take(saying, *agent);
+    // A session file adds what was not told while it happened; its times are coarser and must not move a window.
+    for afterwards in [false, true] {
+        for (saying, agent) in sayings.iter().zip(agent_of).filter(|(saying, _)| saying.afterwards == afterwards) {
+            builder.take(saying, *agent);
+        }
     }
     let mut calls = builder.calls;
     for call in calls.iter_mut().filter(|call| call.is_open()) {
