@@ -23,7 +23,7 @@ pub struct Reconciliation {
     pub schema_version: String,
     /// Run.
     pub run_id: String,
-    /// `agrees`, `differs`, `undecided`, or `declared_only` where nothing was recorded.
+    /// The answer in a word.
     pub verdict: Verdict,
     /// Whether it may be said that something did not happen.
     pub absence: Absence,
@@ -51,6 +51,8 @@ pub enum Verdict {
     Undecided,
     /// No kernel vantage saw anything: there is nothing to compare with.
     DeclaredOnly,
+    /// No agent said anything of itself.
+    NothingDeclared,
 }
 
 /// Whether it may be said that something did not happen.
@@ -168,7 +170,11 @@ pub fn reconcile_loaded(
     Ok(Reconciliation {
         schema_version: schema::v1("reconcile"),
         run_id: run.id.to_string(),
-        verdict: verdict(&counts, &absence, recorded, &calls),
+        verdict: if tool_calls.is_empty() {
+            Verdict::NothingDeclared
+        } else {
+            verdict(&counts, &absence, recorded, &calls)
+        },
         absence,
         sessions,
         calls,

@@ -78,6 +78,7 @@ fn print(document: &Reconciliation) -> io::Result<()> {
         Verdict::Agrees => styled(GOOD, "declared and observed agree"),
         Verdict::Differs => styled(BAD, "declared and observed differ"),
         Verdict::Undecided => styled(UNSURE, "undecided"),
+        Verdict::NothingDeclared => styled(UNSURE, "no agent declared anything in this run"),
         Verdict::DeclaredOnly => styled(UNSURE, "declared only: nothing was recorded to compare it with"),
     };
     writeln!(out, "{}  {word}", styled(TITLE, "verdict"))

@@ -438,3 +438,102 @@ fn explain_and_blame_name_the_call() {
     let shown = place.run(["show", "t-1"]).ok().stdout;
     assert!(shown.contains("t-1"), "{shown}");
 }
+
+/// Two agents in one folder run the same command at the same time: each below its own process.
+#[test]
+fn two_agents_in_one_folder_keep_apart() {
+    let mut agent = Agent::new();
+    let command = "sleep 0.2; echo x >>shared.txt";
+    let mut parts = Vec::new();
+    for session in ["s-a", "s-b"] {
+        let fields = json!({"session_id": session, "tool_name": "Bash", "tool_input": {"command": command},
+            "tool_use_id": format!("t-{session}")});
+        let before = agent.script.len();
+        agent.says("PreToolUse", fields.clone()).runs(command).says("PostToolUse", fields);
+        let part = agent.script.split_off(before);
+        let path = agent.place.root().join(format!("{session}.sh"));
+        std::fs::write(&path, part).expect("a script can be written");
+        parts.push(format!("sh '{}' &", path.display()));
+    }
+    agent.line(&parts.join(" ")).line("wait");
+    let document = agent.reconciled();
+    let mut seen = BTreeSet::new();
+    for id in ["t-s-a", "t-s-b"] {
+        assert_eq!(call(&document, id)["state"], "matched", "{document:#}");
+        let roots = roots(&document, id);
+        assert_eq!((roots.len(), &roots[0]["state"]), (1, &json!("bound")), "{document:#}");
+        seen.insert(roots[0]["process_id"].to_string());
+    }
+    assert_eq!((seen.len(), document["verdict"].as_str()), (2, Some("agrees")), "{document:#}");
+}
+
+/// An agent that a call starts has calls of its own; what it does without one is the outer call's.
+#[test]
+fn a_nested_agent_has_calls_of_its_own() {
+    let mut agent = Agent::new();
+    let inner = json!({"session_id": "inner", "tool_name": "Bash", "tool_input": {"command": "echo in >in.txt"},
+        "tool_use_id": "t-inner"});
+    let before = agent.script.len();
+    agent.says("PreToolUse", inner.clone()).runs("echo in >in.txt").says("PostToolUse", inner);
+    agent.runs("echo other >other.txt");
+    let part = agent.script.split_off(before);
+    let path = agent.place.root().join("inner.sh");
+    std::fs::write(&path, part).expect("a script can be written");
+    agent.shell("t-outer", &format!("sh {}", path.display())).shell("t-last", "echo last >last.txt");
+    let document = agent.reconciled();
+    assert_eq!(files(&document, "t-inner"), set(&["in.txt"]), "{document:#}");
+    assert_eq!(files(&document, "t-outer"), set(&["other.txt"]));
+    assert_eq!(files(&document, "t-last"), set(&["last.txt"]));
+    assert_eq!(document["verdict"], "agrees", "{document:#}");
+}
+
+/// A session that goes on in another process, and hooks that the agent starts through a shell.
+#[test]
+fn a_resumed_session_and_shell_form_hooks_find_their_agent() {
+    let mut agent = Agent::new();
+    for (number, source) in [(1, "startup"), (2, "resume")] {
+        let before = agent.script.len();
+        agent.says("SessionStart", json!({"source": source}));
+        agent.shell(&format!("t-{number}"), &format!("echo {number} >{number}.txt"));
+        let part = agent.script.split_off(before).replace(&format!("'{PROGRAM}' hook claude"), &shell_form());
+        let path = agent.place.root().join(format!("part{number}.sh"));
+        std::fs::write(&path, part).expect("a script can be written");
+        agent.line(&format!("sh '{}'", path.display()));
+    }
+    let document = agent.reconciled();
+    assert_eq!(document["sessions"][0]["agent_processes"].as_array().expect("processes").len(), 2, "{document:#}");
+    for number in [1, 2] {
+        assert_eq!(files(&document, &format!("t-{number}")), set(&[&format!("{number}.txt")]), "{document:#}");
+    }
+    assert_eq!(document["verdict"], "agrees", "{document:#}");
+}
+
+/// A shell that stays above the hook.
+fn shell_form() -> String {
+    format!("sh -c '{PROGRAM} hook claude; :'")
+}
+
+/// A hook that speaks after the recording has ended is found by lineage all the same, and the log still verifies.
+#[test]
+fn late_messages_join_the_run_of_their_process() {
+    let mut agent = Agent::new();
+    let input = json!({"command": "echo late >late.txt"});
+    agent.shell("t-1", "echo one >one.txt").pre("t-late", "Bash", &input).runs("echo late >late.txt");
+    let before = agent.script.len();
+    agent.post("t-late", "Bash", &input);
+    let part = agent.script.split_off(before);
+    agent.line(&format!("(sleep 0.6; {}) </dev/null >/dev/null 2>&1 &", part.trim_end()));
+    agent.record_with(&["--post-root-grace-ms", "0"]).ok();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let document = agent.place.run(["reconcile", "r1", "--json"]).ok().json();
+        if call(&document, "t-late")["status"] == "completed" {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "the late message did not come: {document:#}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    agent.place.run(["verify", "--run", "r1"]).ok();
+    agent.place.run(["fsck"]).ok();
+    assert_eq!(agent.place.run(["runs", "--json"]).ok().json()["runs"].as_array().map(Vec::len), Some(1));
+}

@@ -235,7 +235,9 @@ impl Desk<'_> {
             return CallState::Ambiguous;
         }
         let due = matches!(call.class, ToolClass::Shell | ToolClass::Edit) && call.status != Some(CallStatus::Denied);
-        match (due, self.absence.effects_claimable) {
+        // Of an agent whose process is not known nobody can say what it did not do.
+        let known = call.agent_process.is_some_and(|agent| self.processes.find(&agent).is_some());
+        match (due, known && self.absence.effects_claimable) {
             (false, _) => CallState::NotDue,
             (true, true) => CallState::Unmatched,
             (true, false) => CallState::Undecided,

@@ -6,7 +6,7 @@ use crate::tool_calls::scaffolding::RULES;
 use crate::tool_calls::{Binding, BindingState, Deed, Effect, ToolCalls};
 use agentprov_model::{EventTime, ProcessId};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// An effect that no call declares. For a process everything below it is meant too.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -57,11 +57,31 @@ pub struct ScaffoldingRow {
 pub(super) struct Sides<'s> {
     processes: &'s ProcessTable,
     tool_calls: &'s ToolCalls,
+    /// Tops of undeclared subtrees by the processes in them.
+    tops: HashMap<ProcessId, ProcessId>,
+    /// Places of effects by top.
+    effects_below: HashMap<ProcessId, Vec<usize>>,
 }
 
 impl<'s> Sides<'s> {
     pub(super) fn new(processes: &'s ProcessTable, tool_calls: &'s ToolCalls) -> Self {
-        Self { processes, tool_calls }
+        let mut tops: HashMap<ProcessId, ProcessId> = HashMap::new();
+        // In order of start: parents come first.
+        for process in processes.iter() {
+            let above = process.started.parent.and_then(|parent| tops.get(&parent).copied());
+            let binding = tool_calls.of_process(&process.id);
+            let own = binding.filter(|binding| binding.state == BindingState::Unattributed || binding.surplus);
+            if let Some(top) = above.or_else(|| own.map(|_| process.id)) {
+                tops.insert(process.id, top);
+            }
+        }
+        let mut effects_below: HashMap<ProcessId, Vec<usize>> = HashMap::new();
+        for (place, effect) in tool_calls.effects.iter().enumerate() {
+            for top in effect.processes.iter().filter_map(|id| tops.get(id)) {
+                effects_below.entry(*top).or_default().push(place);
+            }
+        }
+        Self { processes, tool_calls, tops, effects_below }
     }
 
     /// In order of time.
@@ -80,14 +100,11 @@ impl<'s> Sides<'s> {
     fn process(&self, process: &Process) -> Option<UndeclaredRow> {
         let binding = self.tool_calls.of_process(&process.id)?;
         let parent = process.started.parent;
-        let below = parent.and_then(|parent| self.state(&parent)) == Some(BindingState::Unattributed);
-        let top = binding.state == BindingState::Unattributed && !below;
-        if !top && !binding.surplus {
+        if self.tops.get(&process.id) != Some(&process.id) {
             return None;
         }
-        let subtree = self.subtree(process.id);
-        let effects = self.tool_calls.effects.iter().filter(|e| e.processes.iter().any(|id| subtree.contains(id)));
-        let mut effects: Vec<String> = effects.map(deed).collect();
+        let below = self.effects_below.get(&process.id).into_iter().flatten();
+        let mut effects: Vec<String> = below.map(|place| deed(&self.tool_calls.effects[*place])).collect();
         effects.dedup();
         let what =
             process.execs.first().map_or_else(|| "(ran no program)".to_owned(), |exec| command_line(&exec.exec.argv));
@@ -128,17 +145,6 @@ impl<'s> Sides<'s> {
             evidence: binding.evidence.iter().map(ToString::to_string).collect(),
             why: binding.why.clone(),
         }
-    }
-
-    /// A process and everything below it; processes stand in order of start, parents first.
-    fn subtree(&self, root: ProcessId) -> HashSet<ProcessId> {
-        let mut found = HashSet::from([root]);
-        for process in self.processes.iter() {
-            if process.started.parent.is_some_and(|parent| found.contains(&parent)) {
-                found.insert(process.id);
-            }
-        }
-        found
     }
 
     /// By the rows of the table; rows that nothing fell under are left out.

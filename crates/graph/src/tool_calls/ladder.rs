@@ -230,6 +230,9 @@ impl<'t> Ladder<'t> {
         if let Some(binding) = self.scaffolding(process) {
             return binding;
         }
+        if let Some(binding) = self.perhaps(process) {
+            return binding;
+        }
         if parent.has_calls() {
             return parent.inherited(process.started_event);
         }
@@ -237,36 +240,63 @@ impl<'t> Ladder<'t> {
         Binding::unattributed(evidence, "the agent started it, and no call declares it")
     }
 
-    /// Calls that start programs of their own choice, and shell calls whose command was too long to compare.
+    /// Searches that run as programs, and shell calls whose command was too long to compare.
     fn by_window(&self, process: &Process) -> Option<Binding> {
-        let exec = process.execs.first()?;
-        let agent = process.started.parent?;
         let cut = process.execs.iter().any(|exec| exec.exec.argv_cut.is_some());
-        let fits = |call: &Call| {
-            let kind = match call.class {
-                ToolClass::Search | ToolClass::Other => true,
-                ToolClass::Shell => cut,
-                _ => false,
-            };
-            kind && call.agent_process == Some(agent) && call.window.holds(process.started_at)
-        };
-        let open: Vec<CallNo> =
-            self.calls.iter().enumerate().filter(|(_, call)| fits(call)).map(|(no, _)| no).collect();
-        let evidence = || {
-            let told = open.iter().filter_map(|no| self.calls[*no].started.or(self.calls[*no].ended));
-            std::iter::once(exec.event).chain(told.map(|told| told.event)).collect::<Vec<EventId>>()
-        };
+        let searches = self.is_search(process);
+        let open = self.open(process, |call| match call.class {
+            ToolClass::Search => searches,
+            ToolClass::Shell => cut,
+            _ => false,
+        });
+        let evidence = self.window_evidence(process, &open);
         match open.as_slice() {
             [] => None,
-            [call] if self.calls[*call].status != Some(CallStatus::Denied) => {
-                let why = "the only open call of a kind that starts programs when the agent started this one";
-                Some(Binding::bound(Rung::ProcessWindow, *call, evidence(), why))
+            [call] => {
+                let why = "the only open call that can have started it, when the agent did";
+                Some(Binding::bound(Rung::ProcessWindow, *call, evidence, why))
             }
             _ => {
-                let why = "calls that may start programs were open when the agent started this one";
-                Some(Binding::ambiguous(Rung::ProcessWindow, open.clone(), evidence(), why))
+                let why = "several calls that can have started it were open when the agent did";
+                Some(Binding::ambiguous(Rung::ProcessWindow, open, evidence, why))
             }
         }
+    }
+
+    /// Calls of tools that nobody knows: they may have started it, or the agent did so for itself.
+    fn perhaps(&self, process: &Process) -> Option<Binding> {
+        let open = self.open(process, |call| call.class == ToolClass::Other);
+        let evidence = self.window_evidence(process, &open);
+        let why = "a call of a tool that is not known was open when the agent started it";
+        (!open.is_empty()).then(|| Binding::ambiguous(Rung::ProcessWindow, open, evidence, why))
+    }
+
+    /// Calls of the process's parent that are open when it starts.
+    fn open(&self, process: &Process, kind: impl Fn(&Call) -> bool) -> Vec<CallNo> {
+        let fits = |call: &Call| {
+            call.agent_process.is_some()
+                && call.agent_process == process.started.parent
+                && call.window.holds(process.started_at)
+                && call.status != Some(CallStatus::Denied)
+                && kind(call)
+        };
+        self.calls.iter().enumerate().filter(|(_, call)| fits(call)).map(|(no, _)| no).collect()
+    }
+
+    /// A search engine, or the agent's own program under another name: agents carry their engine inside.
+    fn is_search(&self, process: &Process) -> bool {
+        let Some(exec) = process.execs.first() else { return false };
+        let engine = scaffolding::of_command(&exec.exec.argv).is_some_and(|rule| rule.id == "search_engine");
+        let agent = process.started.parent.and_then(|parent| self.tree.processes.find(&parent));
+        let own = agent.and_then(|agent| agent.execs.last()).and_then(|last| last.exec.exe.as_ref());
+        let named_otherwise = agent.and_then(Process::argv).and_then(<[_]>::first) != exec.exec.argv.first();
+        engine || own.is_some() && own == exec.exec.exe.as_ref() && named_otherwise
+    }
+
+    fn window_evidence(&self, process: &Process, calls: &[CallNo]) -> Vec<EventId> {
+        let told = calls.iter().filter_map(|no| self.calls[*no].started.or(self.calls[*no].ended));
+        let born = process.execs.first().map_or(process.started_event, |exec| exec.event);
+        std::iter::once(born).chain(told.map(|told| told.event)).collect()
     }
 
     fn scaffolding(&self, process: &Process) -> Option<Binding> {

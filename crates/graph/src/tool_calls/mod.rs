@@ -42,6 +42,15 @@ pub struct ToolCalls {
     unchanged: HashMap<CallNo, EventId>,
     processes: HashMap<ProcessId, Binding>,
     effect_of: HashMap<Seq, usize>,
+    /// By call: processes in order of start, and places in `effects`.
+    of_call: HashMap<CallNo, OfCall>,
+}
+
+/// What may belong to one call.
+#[derive(Clone, Debug, Default)]
+struct OfCall {
+    processes: Vec<ProcessId>,
+    effects: Vec<usize>,
 }
 
 impl ToolCalls {
@@ -76,7 +85,8 @@ impl ToolCalls {
         let effect_of = effects.iter().enumerate().map(|(place, effect)| (effect.seq, place)).collect();
         let sessions = sessions::sessions(&sayings, &agent_of, &calls);
         let hooks_lost = hooks_lost(reader, run)?;
-        Ok(Self { sessions, calls, effects, hooks_lost, unchanged, processes: bound, effect_of })
+        let of_call = by_call(processes, &bound, &effects);
+        Ok(Self { sessions, calls, effects, hooks_lost, unchanged, processes: bound, effect_of, of_call })
     }
 
     /// True where no agent spoke.
@@ -110,15 +120,34 @@ impl ToolCalls {
         call: CallNo,
         table: &'t ProcessTable,
     ) -> impl Iterator<Item = (&'t Process, &'t Binding)> {
-        let binding = |process: &'t Process| Some((process, self.processes.get(&process.id)?));
-        table.iter().filter_map(binding).filter(move |(_, binding)| binding.calls.contains(&call))
+        let ids = self.of_call.get(&call).into_iter().flat_map(|found| &found.processes);
+        ids.filter_map(|id| Some((table.find(id)?, self.processes.get(id)?)))
     }
 
     /// Files and connections that belong to a call, for certain or perhaps.
     pub fn effects_of(&self, call: CallNo) -> impl Iterator<Item = &Effect> {
-        let of_call = move |effect: &&Effect| effect.binding.as_ref().is_some_and(|b| b.calls.contains(&call));
-        self.effects.iter().filter(of_call)
+        let places = self.of_call.get(&call).into_iter().flat_map(|found| &found.effects);
+        places.filter_map(|place| self.effects.get(*place))
     }
+}
+
+fn by_call(
+    processes: &ProcessTable,
+    bound: &HashMap<ProcessId, Binding>,
+    effects: &[Effect],
+) -> HashMap<CallNo, OfCall> {
+    let mut of_call: HashMap<CallNo, OfCall> = HashMap::new();
+    for process in processes.iter() {
+        for call in bound.get(&process.id).into_iter().flat_map(|binding| &binding.calls) {
+            of_call.entry(*call).or_default().processes.push(process.id);
+        }
+    }
+    for (place, effect) in effects.iter().enumerate() {
+        for call in effect.binding.iter().flat_map(|binding| &binding.calls) {
+            of_call.entry(*call).or_default().effects.push(place);
+        }
+    }
+    of_call
 }
 
 fn hooks_lost(reader: &Reader, run: &RunRow) -> Result<u64, GraphError> {
