@@ -70,6 +70,9 @@ pub(crate) enum Command {
     Verify(commands::verify::Verify),
     /// Write a proof that one fact is in a run's log
     Prove(commands::prove::Prove),
+    /// Take in what other programs wrote down
+    #[command(subcommand)]
+    Import(commands::import::Import),
     /// Record what passes between agents and MCP servers
     #[command(subcommand)]
     Mcp(commands::mcp::Mcp),

@@ -15,6 +15,7 @@ pub mod recording;
 pub mod recovery;
 pub mod redact;
 pub mod telemetry;
+pub mod transcripts;
 
 pub use intake::Intake;
 pub use judge::{Derived, Emit, Judge, Unjudged};

@@ -11,6 +11,7 @@ pub(crate) mod gc;
 pub(crate) mod generate;
 pub(crate) mod graph;
 pub(crate) mod hook;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod launch;
 pub(crate) mod man;
@@ -56,6 +57,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Blame(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
+        Command::Import(command) => command.run(&context),
         Command::Mcp(command) => command.run(&context),
         Command::Launch(command) => command.run(),
         Command::Setup(command) => command.run(),

@@ -25,4 +25,5 @@ mod tamper;
 mod tamper_anywhere;
 mod telemetry;
 mod tool_calls;
+mod transcripts;
 mod workloads;

@@ -133,7 +133,6 @@ fn session(place: &Place, description: &str, options: &[&str]) {
     );
     assert!(sum.contains("\"42\""), "{sum}");
     ask(r#"{"jsonrpc":"2.0","id":2,"method":"no/such"}"#);
-
     drop(input);
     assert!(child.wait().expect("it ends").success());
 }

@@ -7,6 +7,7 @@ mod lineage;
 
 use super::carry::{Carried, Said};
 use super::spool::{Backlog, Spool, SpoolError, Waiting};
+use agentprov_model::declared::Declared;
 use agentprov_model::{
     AttemptNo, Basis, EventId, EventTime, Fact, Gap, GapKind, ProcessKey, RunId, SessionId, Vantage, What,
 };
@@ -136,7 +137,7 @@ impl Drain<'_> {
                     done.waiting = true;
                     break;
                 }
-                None => Place { run: own_run(&carried.said), attempt: AttemptNo(0) },
+                None => Place { run: run_of(&carried.said), attempt: AttemptNo(0) },
             };
             let fact = self.fact(&backlog.spool_id, record, carried, place.attempt);
             facts.entry(place.clone()).or_default().push(Prepared::new(&fact));
@@ -233,11 +234,15 @@ impl Drain<'_> {
 }
 
 /// The run of what nobody recorded: of a session, or of one start of a server.
-fn own_run(said: &Said) -> RunId {
-    let declared = match said {
-        Said::Declared(declared) => declared,
-        Said::Mcp(said) => return mcp_run(&said.server, said.connection.as_str()),
-    };
+fn run_of(said: &Said) -> RunId {
+    match said {
+        Said::Declared(declared) => own_run(declared),
+        Said::Mcp(said) => mcp_run(&said.server, said.connection.as_str()),
+    }
+}
+
+/// The run of a session that nobody recorded.
+pub(crate) fn own_run(declared: &Declared) -> RunId {
     let session = declared.session.as_ref().map_or("unknown", SessionId::as_str);
     let agent = declared.agent.name();
     RunId::new(format!("{agent}-{session}")).unwrap_or_else(|_| unnamed_run(agent))

@@ -182,6 +182,7 @@ mod tests {
             &["bash", "-c", "-l", "npm test"],
             &["/bin/zsh", "-l", "-c", "npm test", "zsh"],
             &["/usr/bin/agentprov", "launch", "npm test"],
+            &["/w/.agentprov/agentprov-launch", "npm test"],
             &["sh", "-c", "source /tmp/s.sh && eval 'npm test' < /dev/null && pwd -P >| /tmp/cwd"],
             &["sh", "-c", "/opt/wrap 'source s && eval '\\''npm test'\\'' < /dev/null'"],
             &["sh", "-c", "/opt/agentprov launch 'eval \"npm test\" < /dev/null'"],

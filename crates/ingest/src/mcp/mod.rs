@@ -10,6 +10,6 @@ mod reader;
 mod relay;
 
 pub use keep::{KeepError, Keeper, Kept};
-pub use pins::Pins;
+pub use pins::{PINS_FILE, Pins};
 pub use reader::{Contents, Reader};
 pub use relay::{Relayed, relay};

@@ -3,32 +3,48 @@
 use agentprov_model::OsBytes;
 use agentprov_model::mcp::{PinnedTool, ToolChange};
 use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Folder in the data dir.
-const FOLDER: &str = "mcp-pins";
+/// File in the data dir: one line for each change of what a server describes; the last one of a server counts.
+pub const PINS_FILE: &str = "mcp.pins";
 
-/// What is remembered of one server, known by its command.
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    server: String,
+    tools: BTreeMap<String, String>,
+}
+
+/// What is remembered of one server, known by its name and command.
 pub struct Pins {
     path: PathBuf,
+    server: String,
     /// Hash of the description, by tool; None where none was pinned yet.
     tools: Option<BTreeMap<String, String>>,
+    /// What the file says.
+    saved: Option<BTreeMap<String, String>>,
 }
 
 impl Pins {
-    /// What is remembered of a server with this name and command. A file that can't be read counts as none.
+    /// What is remembered of a server with this name and command. A line that can't be read counts as none.
     pub fn open(data_dir: &Path, name: &str, command: &[OsBytes]) -> Self {
         let mut hash = Sha256::new();
         for part in std::iter::once(name.as_bytes()).chain(command.iter().map(OsBytes::as_bytes)) {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        let path = data_dir.join(FOLDER).join(format!("{}.json", HEXLOWER.encode(&hash.finalize())));
-        let tools = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Self { path, tools }
+        let (path, server) = (data_dir.join(PINS_FILE), HEXLOWER.encode(&hash.finalize()));
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let lines = text.lines().rev().filter_map(|line| serde_json::from_str::<Line>(line).ok());
+        let tools = lines.into_iter().find(|line| line.server == server).map(|line| line.tools);
+        Self { path, server, saved: tools.clone(), tools }
     }
 
     /// Takes what a server lists now. `complete` says that it is the whole list: only then is a tool gone.
@@ -61,17 +77,20 @@ impl Pins {
         changes
     }
 
-    /// Remembers what was listed.
+    /// Remembers what was listed, where that is something new.
     ///
     /// # Errors
     /// What the file system says; then the next connection compares with what was remembered before.
-    pub(super) fn save(&self) -> std::io::Result<()> {
-        let Some(tools) = &self.tools else { return Ok(()) };
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        std::fs::create_dir_all(folder)?;
-        let draft = self.path.with_extension(format!("{}.draft", std::process::id()));
-        std::fs::write(&draft, serde_json::to_vec_pretty(tools)?)?;
-        std::fs::rename(&draft, &self.path)
+    pub(super) fn save(&mut self) -> std::io::Result<()> {
+        let Some(tools) = self.tools.as_ref().filter(|tools| self.saved.as_ref() != Some(tools)) else { return Ok(()) };
+        let mut line = b"\n".to_vec();
+        // A line of its own, whatever a writer that was killed left before it.
+        serde_json::to_writer(&mut line, &Line { server: self.server.clone(), tools: tools.clone() })?;
+        line.push(b'\n');
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
+        file.write_all(&line)?;
+        self.saved = self.tools.clone();
+        Ok(())
     }
 }
 

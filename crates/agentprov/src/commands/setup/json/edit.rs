@@ -1,7 +1,7 @@
 //! Changes of a JSON text: each puts in or takes out a few bytes.
 
 use super::layout::{content_end, indent_of, newline, starts_line, step};
-use super::parse::{Node, Shape, SyntaxError, parse, skip_blank};
+use super::parse::{Node, Shape, SyntaxError, ends_in_line_comment, parse, skip_blank};
 use super::value::quoted;
 use std::ops::Range;
 
@@ -133,10 +133,13 @@ impl Editor {
         index: usize,
     ) -> Result<(), SyntaxError> {
         let child = children[index].clone();
-        let from = content_end(&self.text, child.start);
+        let gap = index.checked_sub(1).map_or(container.start + 1, |previous| children[previous].end)..child.start;
         let comma = skip_blank(&self.text, child.end);
+        let followed = self.text.as_bytes()[comma] == b',';
+        let end = if followed { comma + 1 } else { child.end };
+        let from = self.removal_start(gap, end);
         let own_line = self.text[from..child.start].contains('\n');
-        if self.text.as_bytes()[comma] == b',' {
+        if followed {
             let (start, mut end) = if index == 0 && !own_line { (child.start, comma + 1) } else { (from, comma + 1) };
             if index == 0 && !own_line {
                 end += self.text[end..].len() - self.text[end..].trim_start_matches([' ', '\t']).len();
@@ -153,6 +156,17 @@ impl Editor {
         }
         self.root = parse(&self.text)?;
         Ok(())
+    }
+
+    /// Where a removal begins that is to take the blanks before an element too. The end of a line comment stays where
+    /// something else would be drawn into the comment.
+    fn removal_start(&self, gap: Range<usize>, end: usize) -> usize {
+        let from = content_end(&self.text, gap.end);
+        let line_ends = self.text[end..].trim_start_matches([' ', '\t', '\r']).starts_with('\n');
+        if line_ends || !ends_in_line_comment(&self.text[gap.clone()]) {
+            return from;
+        }
+        self.text[from..gap.end].find('\n').map_or(from, |newline| from + newline + 1)
     }
 
     /// Leaves nothing but the brackets of a container that holds only blanks.

@@ -157,6 +157,26 @@ pub(crate) fn skip_blank(text: &str, at: usize) -> usize {
     }
 }
 
+/// True where the last thing in a text of blanks, comments and commas is a comment up to the end of its line.
+pub(crate) fn ends_in_line_comment(text: &str) -> bool {
+    let mut parser = Parser { text, at: 0 };
+    let mut found = false;
+    while let Some(byte) = parser.peek() {
+        let line_comment = parser.rest().starts_with("//");
+        if !byte.is_ascii_whitespace() {
+            found = line_comment;
+        }
+        if line_comment {
+            parser.at += parser.rest().find('\n').unwrap_or(parser.rest().len());
+        } else if parser.rest().starts_with("/*") {
+            parser.at += parser.rest().find("*/").map_or(parser.rest().len(), |end| end + 2);
+        } else {
+            parser.at += 1;
+        }
+    }
+    found
+}
+
 struct Parser<'t> {
     text: &'t str,
     at: usize,
