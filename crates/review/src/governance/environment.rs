@@ -1,7 +1,7 @@
 //! Settings from `PROVENANCE_*` variables.
 
 use crate::finding::Severity;
-use crate::governance::policy::{Limits, Policy};
+use crate::governance::policy::Policy;
 use std::collections::BTreeMap;
 
 /// What a variable is for.
@@ -125,12 +125,12 @@ impl Policy {
             }
             "POLICY_WARN_THRESHOLDS" => {
                 for (category, count) in thresholds(value)? {
-                    self.category.entry(category).or_insert_with(Limits::default).warn = Some(count);
+                    self.category.entry(category).or_default().warn = Some(count);
                 }
             }
             "POLICY_BLOCK_THRESHOLDS" => {
                 for (category, count) in thresholds(value)? {
-                    self.category.entry(category).or_insert_with(Limits::default).block = Some(count);
+                    self.category.entry(category).or_default().block = Some(count);
                 }
             }
             _ => {}
@@ -166,6 +166,7 @@ fn thresholds(value: &str) -> Result<BTreeMap<String, u64>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::governance::Limits;
 
     fn policy(variables: &[(&str, &str)]) -> Result<(Policy, Vec<String>), SettingError> {
         let mut policy = Policy::default();
