@@ -6,6 +6,7 @@ pub mod detect;
 pub mod finding;
 pub mod governance;
 pub mod lines;
+pub mod report;
 pub mod review;
 
 pub use finding::{AuthorSuppression, Category, Cwe, Engine, Finding, Fingerprint, RuleId, Severity};

@@ -29,6 +29,7 @@ struct Score {
     right: usize,
     unknown: usize,
     people: usize,
+    reasons: BTreeMap<String, usize>,
     wrong: Vec<String>,
 }
 
@@ -269,7 +270,11 @@ impl History {
         let owner = line.claims.first().map(run).filter(|_| line.status == LineStatus::Owned);
         match (owner, writer) {
             (None, None) => score.people += 1,
-            (None, Some(_)) => score.unknown += 1,
+            (None, Some(_)) => {
+                let reason = line.reason.clone().unwrap_or_else(|| "several may have written it".into());
+                *score.reasons.entry(reason).or_default() += 1;
+                score.unknown += 1;
+            }
             (Some(owner), Some(writer)) if owner == writer => score.right += 1,
             // Whoever formats a line is shown together with whoever wrote it, if that was seen.
             (Some(owner), writer) if self.formatters.contains(&owner) => {
@@ -315,9 +320,13 @@ fn nobody_is_said_to_have_written_what_another_stamped() {
         total.unknown += score.unknown;
         total.people += score.people;
         total.wrong.extend(score.wrong);
+        for (reason, count) in score.reasons {
+            *total.reasons.entry(reason).or_default() += count;
+        }
     }
-    let Score { right, unknown, people, wrong } = total;
+    let Score { right, unknown, people, reasons, wrong } = total;
     eprintln!("{histories} histories: {right} right, {unknown} unknown, {people} people's, {} wrong", wrong.len());
+    reasons.iter().for_each(|(reason, count)| eprintln!("{count:5} {reason}"));
     assert!(wrong.is_empty(), "{} lines have a wrong owner", wrong.len());
     assert!(right > 0 && people > 0, "the histories have no lines of both kinds");
     let share = 100.0 * unknown as f64 / (right + unknown) as f64;
