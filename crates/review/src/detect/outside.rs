@@ -4,7 +4,7 @@ use crate::detect::gap::{CoverageGap, GapReason};
 use crate::detect::input::ScanFile;
 use crate::detect::registry::Scan;
 use crate::detect::suppression;
-use crate::detect::text::Text;
+use crate::detect::text::{Text, words};
 use crate::finding::{Category, Cwe, Engine, Finding, Fingerprint, RuleId, Severity};
 use crate::lines::LineNumber;
 use std::collections::{BTreeMap, HashMap};
@@ -57,7 +57,7 @@ pub(super) fn place(files: &[ScanFile], engine: &Engine, reported: impl Iterator
                 .push(lost(format!("{} was reported for line {}, which is not there", found.rule, found.place.line)));
             continue;
         };
-        let content = text.lines(line, end_line).trim().to_owned();
+        let content = words(text.lines(line, end_line));
         let ordinal = ordinals.entry((found.rule.clone(), file.path.clone(), content.clone())).or_insert(0);
         let fingerprint = Fingerprint::of(&found.rule, &file.path, &content, *ordinal);
         *ordinal += 1;

@@ -1,5 +1,6 @@
 //! Other programs, within bounds of time, memory and output.
 
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -77,10 +78,11 @@ pub(super) fn run(invocation: Invocation<'_>, limits: Limits) -> Result<Output, 
     std::thread::spawn(move || stdin.map(|mut pipe| pipe.write_all(&input)));
     let stdout = collect(child.stdout.take(), limits.output.saturating_add(1));
     let stderr = collect(child.stderr.take(), MAX_STDERR);
-    let waited = wait(&mut child, limits, &stdout);
+    let waited = wait_for_end(&child, limits, &stdout);
+    // Before the child is reaped: until then nobody else can have the id of its group.
     end_group(&child);
-    let (status, early) = waited?;
-    let stdout = match early {
+    let status = child.wait().map_err(RunError::Wait)?;
+    let stdout = match waited? {
         Some(bytes) => bytes,
         None => stdout.recv_timeout(DRAIN).map_err(|_| RunError::OutputHeld)?,
     };
@@ -123,42 +125,42 @@ fn collect(pipe: Option<impl Read + Send + 'static>, limit: u64) -> Receiver<Vec
     receiver
 }
 
-/// Waits for the end; output that comes before it is handed back.
-fn wait(
-    child: &mut Child,
-    limits: Limits,
-    stdout: &Receiver<Vec<u8>>,
-) -> Result<(ExitStatus, Option<Vec<u8>>), RunError> {
+/// Waits for the end without reaping the child; output that comes before it is handed back.
+fn wait_for_end(child: &Child, limits: Limits, stdout: &Receiver<Vec<u8>>) -> Result<Option<Vec<u8>>, RunError> {
     let start = Instant::now();
     let mut early = None;
-    loop {
-        if let Some(status) = child.try_wait().map_err(RunError::Wait)? {
-            return Ok((status, early));
-        }
+    while !has_ended(child)? {
         if early.is_none() {
             early = stdout.try_recv().ok();
         }
-        let failed = match &early {
-            Some(bytes) if bytes.len() as u64 > limits.output => Some(RunError::TooMuchOutput(limits.output)),
-            _ if start.elapsed() >= limits.timeout => Some(RunError::TimedOut(limits.timeout)),
-            _ => None,
-        };
-        if let Some(error) = failed {
-            end_group(child);
-            child.wait().map_err(RunError::Wait)?;
-            return Err(error);
+        if early.as_ref().is_some_and(|bytes| bytes.len() as u64 > limits.output) {
+            return Err(RunError::TooMuchOutput(limits.output));
+        }
+        if start.elapsed() >= limits.timeout {
+            return Err(RunError::TimedOut(limits.timeout));
         }
         std::thread::sleep(POLL);
     }
+    Ok(early)
 }
 
-/// Ends what is left of the group. Its id is that of the child, and stays taken while a member lives.
+fn has_ended(child: &Child) -> Result<bool, RunError> {
+    let Some(pid) = pid(child) else { return Ok(true) };
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let status = rustix::process::waitid(WaitId::Pid(pid), options);
+    status.map(|status| status.is_some()).map_err(|error| RunError::Wait(error.into()))
+}
+
+/// Ends what is left of the group that the child was started to lead.
 fn end_group(child: &Child) {
-    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    if let Some(group) = group {
+    if let Some(group) = pid(child) {
         // An empty group is what was wanted.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
     }
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 /// Finds a program the way a shell does.

@@ -24,7 +24,7 @@ impl Scan {
     }
 
     /// Orders by place; of two equal findings of one engine one is kept.
-    fn settle(mut self) -> Self {
+    pub fn settle(mut self) -> Self {
         self.findings.sort_by(|a, b| a.place().cmp(&b.place()));
         let mut seen: BTreeSet<(Fingerprint, String)> = BTreeSet::new();
         self.findings.retain(|finding| seen.insert((finding.fingerprint, finding.engine.to_string())));
@@ -53,6 +53,11 @@ impl Registry {
     /// Adds a detector; it runs after those that were added before.
     pub fn register(&mut self, detector: Box<dyn Detector>) {
         self.detectors.push(detector);
+    }
+
+    /// The detectors in the order in which they run, for who wants to time them one by one.
+    pub fn detectors(&self) -> impl Iterator<Item = &dyn Detector> {
+        self.detectors.iter().map(AsRef::as_ref)
     }
 
     /// What all detectors are.

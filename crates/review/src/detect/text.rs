@@ -87,7 +87,7 @@ impl Text {
     pub(super) fn ordinal(&self, line: LineNumber) -> u32 {
         let ordinals = self.ordinals.get_or_init(|| {
             let mut seen = HashMap::new();
-            let lines = (0..self.line_count()).map(|at| self.line(LineNumber::after(at)).trim());
+            let lines = (0..self.line_count()).map(|at| words(self.line(LineNumber::after(at))));
             let count = |line| {
                 let count = seen.entry(line).or_insert(0_u32);
                 *count = count.saturating_add(1);
@@ -119,6 +119,18 @@ impl Text {
     fn is_lone(&self, at: usize) -> bool {
         self.text.as_bytes().get(at + 1) != Some(&b'\n')
     }
+}
+
+/// The words of a text with one blank between each: two texts with the same ones have the same fingerprint.
+pub(super) fn words(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 /// The units of UTF-16 with a byte order mark, or without one where every second byte of the beginning is zero.

@@ -172,6 +172,24 @@ fn fingerprints_outlive_moved_lines_and_tell_copies_apart() {
 }
 
 #[test]
+fn no_finding_is_taken_for_another_of_its_file() {
+    let key =
+        |letter: char| format!("key = '{}{}'\n", ["AK", "IA"].concat(), String::from(letter).repeat(8) + "Z4QW7RTP");
+    let secrets = scan("a.py", key('K') + &key('L'));
+    assert_eq!(secrets.findings.len(), 2);
+    // Blanks apart they are equal, on a line that a grammar reads and on one that none does.
+    let spaced = scan("a.py", "eval( x )\neval(  x )\nif (:\n  eval( x )\n");
+    let evals: Vec<_> = spaced.findings.iter().map(|finding| (finding.line.get(), finding.fingerprint)).collect();
+    assert_eq!(evals.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2, 4]);
+    let mut registry = agentprov_review::detect::Registry::default();
+    registry.register(Box::new(engine()));
+    for (code, count) in [(key('K') + &key('L'), 2), ("eval( x )\neval(  x )\nif (:\n  eval( x )\n".into(), 3)] {
+        let file = ScanFile::whole("a.py", code.into_bytes(), LineSet::all());
+        assert_eq!(registry.scan(&[file]).findings.len(), count);
+    }
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let secret = ["gh", "p_q8Zt5Rw2Lx7Nv9Kd3Mf6Hj1Ps4Qu0Yb8Ec5G"].concat();
     let scan = scan("a.py", format!("token = '{secret}'\n"));

@@ -12,7 +12,7 @@ use crate::detect::input::ScanFile;
 use crate::detect::language::{self, Language, Spoken};
 use crate::detect::registry::Scan;
 use crate::detect::suppression;
-use crate::detect::text::Text;
+use crate::detect::text::{Text, words};
 use crate::finding::{Finding, Fingerprint};
 use crate::lines::{LineNumber, LineSet};
 use regex::bytes::Regex;
@@ -157,11 +157,11 @@ impl FileScan<'_> {
     }
 
     fn take_hits(&mut self, hits: Vec<Hit>) {
-        let mut seen: BTreeMap<(usize, &str), u32> = BTreeMap::new();
+        let mut seen: BTreeMap<(usize, String), u32> = BTreeMap::new();
         let text = self.text;
         for hit in hits {
             let content = text.text.get(hit.range.clone()).unwrap_or_default();
-            let count = seen.entry((hit.rule, content)).or_insert(0);
+            let count = seen.entry((hit.rule, words(content))).or_insert(0);
             let ordinal = *count;
             *count += 1;
             if self.is_changed(&hit.range) {
@@ -223,8 +223,8 @@ impl FileScan<'_> {
                 for line in self.changed_lines(&clause.regex) {
                     let text = self.text.line(line);
                     let Some(secret) = secret::find(clause, text) else { continue };
-                    // The content names the finding; the secret itself goes in as what it is worth to a thief: nothing.
-                    let content = format!("{}***{}", head(text, &secret.range), tail(text, &secret.range));
+                    // With the secret in it, as waiving one must not waive the next; only the digest of it is kept.
+                    let content = text.trim().to_owned();
                     self.push_line(at, line, secret.range, content, Some(secret.description), false);
                 }
             }
@@ -271,16 +271,9 @@ impl FileScan<'_> {
     }
 
     fn finish(mut self) -> Scan {
-        self.matches.sort_by_key(|found| (found.range.start, found.rule, found.fallback, found.range.end));
-        let by_tree: BTreeSet<(usize, LineNumber)> =
-            self.matches.iter().filter(|found| !found.fallback).map(|found| (found.rule, self.span(found).1)).collect();
-        let wanted = |found: &&Match| !found.fallback || !by_tree.contains(&(found.rule, self.span(found).1));
-        let mut findings: Vec<Finding> =
-            self.matches.iter().filter(wanted).filter_map(|found| self.finding(found)).collect();
-        // Two clauses of a rule at one place are one finding.
-        findings.dedup_by(|later, first| {
-            later.rule == first.rule && later.line == first.line && later.start_column <= first.end_column
-        });
+        let matches = self.settled();
+        let mut used = BTreeSet::new();
+        let findings: Vec<Finding> = matches.iter().filter_map(|found| self.finding(found, &mut used)).collect();
         if self.counts.values().any(|&count| count > MAX_PER_RULE) {
             self.gaps.push(GapReason::TooManyFindings { limit: MAX_PER_RULE as u64 });
         }
@@ -289,13 +282,37 @@ impl FileScan<'_> {
         Scan { findings, gaps: self.gaps.into_iter().map(gap).collect() }
     }
 
+    /// By place; without what a tree has told already, and of matches of a rule in each other the first.
+    fn settled(&mut self) -> Vec<Match> {
+        let mut matches = std::mem::take(&mut self.matches);
+        matches.sort_by_key(|found| (found.range.start, found.rule, found.fallback, found.range.end));
+        let by_tree: BTreeSet<(usize, LineNumber)> =
+            matches.iter().filter(|found| !found.fallback).map(|found| (found.rule, self.span(found).1)).collect();
+        let mut last: BTreeMap<usize, (LineNumber, usize)> = BTreeMap::new();
+        matches.retain(|found| {
+            let (rule, line, _) = self.span(found);
+            let told = found.fallback && by_tree.contains(&(rule, line));
+            let within = last.get(&rule).is_some_and(|&(first, end)| first == line && found.range.start <= end);
+            if !told && !within {
+                last.insert(rule, (line, found.range.end));
+            }
+            !told && !within
+        });
+        matches
+    }
+
     fn span(&self, found: &Match) -> (usize, LineNumber, LineNumber) {
         let last = found.range.end.max(found.range.start + 1) - 1;
         (found.rule, self.text.line_of(found.range.start), self.text.line_of(last))
     }
 
-    fn finding(&self, found: &Match) -> Option<Finding> {
+    /// No two findings of a file share a fingerprint, or one of them would be taken for the other.
+    fn finding(&self, found: &Match, used: &mut BTreeSet<Fingerprint>) -> Option<Finding> {
         let rule = self.pack.rules().get(found.rule)?;
+        let fingerprint = (found.ordinal..)
+            .map(|ordinal| Fingerprint::of(&rule.id, &self.file.path, &found.content, ordinal))
+            .find(|fingerprint| !used.contains(fingerprint))?;
+        used.insert(fingerprint);
         let (_, line, end_line) = self.span(found);
         let message = match &found.detail {
             Some(detail) => Cow::Owned(format!("{} ({detail})", rule.message)),
@@ -315,16 +332,8 @@ impl FileScan<'_> {
             end_line,
             start_column: self.text.column_of(found.range.start),
             end_column: self.text.column_of(found.range.end.max(found.range.start + 1) - 1) + 1,
-            fingerprint: Fingerprint::of(&rule.id, &self.file.path, &found.content, found.ordinal),
+            fingerprint,
             suppressed_by_author: suppression::covering(line, end_line, |line| self.text.line(line)),
         })
     }
-}
-
-fn head<'t>(text: &'t str, range: &Range<usize>) -> &'t str {
-    text.get(..range.start).unwrap_or_default()
-}
-
-fn tail<'t>(text: &'t str, range: &Range<usize>) -> &'t str {
-    text.get(range.end..).unwrap_or_default()
 }

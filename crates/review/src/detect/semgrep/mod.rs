@@ -27,8 +27,9 @@ pub const ENGINE: Engine = Engine::from_static("semgrep");
 pub const DEFAULT_LIMITS: Limits = Limits { timeout: Duration::from_secs(300), memory: 8 << 30, output: 256 << 20 };
 /// Seconds for one rule on one file.
 const SECONDS_PER_RULE: &str = "10";
-/// Files named in one command line.
+/// Files named in one command line, and bytes of their names: the system allows some two million in all.
 const FILES_PER_RUN: usize = 500;
+const NAMES_PER_RUN: usize = 200_000;
 /// Folders of the working folder. Semgrep puts the name of the configuration's folder before each rule id.
 const CONFIG_FOLDER: &str = "rules";
 const SOURCE_FOLDER: &str = "source";
@@ -87,9 +88,9 @@ impl Semgrep {
                 Err(detail) => scan.gaps.push(gap(Some(file.path.clone()), GapReason::Skipped { detail })),
             }
         }
-        for part in written.chunks(FILES_PER_RUN) {
-            let report = self.run(folder, &source, part)?;
-            let (found, gaps) = report.read(part, &self.rules);
+        for part in parts(&written) {
+            let report = self.run(folder, &source, &part)?;
+            let (found, gaps) = report.read(&part, &self.rules);
             scan.extend(outside::place(files, &ENGINE, found.into_iter()));
             scan.gaps.extend(gaps.into_iter().map(|(path, reason)| gap(path, reason)));
         }
@@ -156,6 +157,23 @@ impl Semgrep {
     }
 }
 
+/// Files in parts that fit into a command line each.
+fn parts<'f>(files: &[&'f ScanFile]) -> Vec<Vec<&'f ScanFile>> {
+    let mut parts: Vec<Vec<&ScanFile>> = Vec::new();
+    let mut bytes = 0;
+    for &file in files {
+        bytes += file.path.len();
+        match parts.last_mut() {
+            Some(part) if part.len() < FILES_PER_RUN && bytes <= NAMES_PER_RUN => part.push(file),
+            _ => {
+                bytes = file.path.len();
+                parts.push(vec![file]);
+            }
+        }
+    }
+    parts
+}
+
 /// A home of its own keeps settings and log-ins of the user out; a proxy that is not there keeps it off the network.
 fn environment(folder: &Path) -> Vec<(&'static str, OsString)> {
     let nowhere = || OsString::from("http://127.0.0.1:9");
@@ -199,6 +217,17 @@ fn gap(path: Option<String>, reason: GapReason) -> CoverageGap {
 mod tests {
     use super::*;
     use crate::lines::LineSet;
+
+    #[test]
+    fn command_lines_are_divided() {
+        let files: Vec<_> =
+            (0..1_201).map(|n| ScanFile::whole(format!("{n}.py"), Vec::new(), LineSet::all())).collect();
+        let files: Vec<&ScanFile> = files.iter().collect();
+        assert_eq!(parts(&files).iter().map(Vec::len).collect::<Vec<_>>(), [500, 500, 201]);
+        let long: Vec<_> =
+            (0..3).map(|n| ScanFile::whole(format!("{n}").repeat(150_000), Vec::new(), LineSet::all())).collect();
+        assert_eq!(parts(&long.iter().collect::<Vec<_>>()).len(), 3);
+    }
 
     #[test]
     fn nothing_is_written_outside_of_the_folder() {
