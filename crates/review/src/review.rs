@@ -4,6 +4,7 @@ use crate::attribution::{Attribution, ClaimId, LineSide, LineStatus};
 use crate::change::{Change, ChangedFile, FileContent, Origin};
 use crate::detect::{CoverageGap, GapReason, Registry};
 use crate::finding::{Engine, Finding, Severity};
+use crate::finding_id::FindingId;
 use crate::governance::{Counts, FiredRule, Outcome, Policy, PullRequestSignals, Waiver, decide};
 use agentprov_model::schema;
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub enum FindingStatus {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ReviewedFinding {
     /// Its id, the same in every review of the same lines.
-    pub finding_id: String,
+    pub finding_id: FindingId,
     /// What was found.
     #[serde(flatten)]
     pub finding: Finding,
@@ -261,11 +262,12 @@ fn reviewed(finding: Finding, index: &Index<'_>, policy: &Policy) -> ReviewedFin
         let line = by.line.get();
         index.claims(&finding.path, line, line).0
     });
-    let waiver = policy.waivers.get(&finding.fingerprint).cloned();
+    let finding_id = FindingId::of(&finding.fingerprint);
+    let waiver = policy.waivers.get(&finding_id).cloned();
     let status = if waiver.is_some() { FindingStatus::Suppressed } else { FindingStatus::Open };
-    let expired_waiver = policy.waivers.expired(&finding.fingerprint).filter(|_| waiver.is_none()).cloned();
+    let expired_waiver = policy.waivers.expired(&finding_id).filter(|_| waiver.is_none()).cloned();
     ReviewedFinding {
-        finding_id: format!("fd_{}", &finding.fingerprint.to_string()[..32]),
+        finding_id,
         finding,
         status,
         waiver,

@@ -89,6 +89,18 @@ impl Repository {
         Ok(self.line(&["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true"))
     }
 
+    /// Name and address of whoever works here, as git has them set.
+    ///
+    /// # Errors
+    /// When git can't be run.
+    pub fn user(&self) -> Result<Option<String>, ChangeError> {
+        let (name, address) = (self.line(&["config", "user.name"])?, self.line(&["config", "user.email"])?);
+        Ok(match (name, address) {
+            (Some(name), Some(address)) => Some(format!("{name} <{address}>")),
+            (name, address) => name.or(address),
+        })
+    }
+
     /// Bytes of a file at a commit; None where it has no such file.
     ///
     /// # Errors

@@ -166,6 +166,7 @@ fn thresholds(value: &str) -> Result<BTreeMap<String, u64>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::governance::Limits;
 
     fn policy(variables: &[(&str, &str)]) -> Result<(Policy, Vec<String>), SettingError> {
         let mut policy = Policy::default();

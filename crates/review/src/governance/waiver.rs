@@ -2,7 +2,7 @@
 //!
 //! A file of waivers has one JSON object a line and only grows; the last word on a finding counts.
 
-use crate::finding::Fingerprint;
+use crate::finding_id::FindingId;
 use agentprov_model::EventTime;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub enum WaiverAction {
 #[serde(deny_unknown_fields)]
 pub struct Waiver {
     /// The finding.
-    pub fingerprint: Fingerprint,
+    pub finding: FindingId,
     /// What was decided.
     pub action: WaiverAction,
     /// Why.
@@ -102,7 +102,7 @@ pub fn is_date(text: &str) -> bool {
 /// The decisions that hold at a time.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Waivers {
-    active: BTreeMap<Fingerprint, Waiver>,
+    active: BTreeMap<FindingId, Waiver>,
     /// Those that held once.
     expired: Vec<Waiver>,
 }
@@ -134,13 +134,13 @@ impl Waivers {
         let today = now.to_rfc3339();
         let mut found = Self::default();
         for waiver in waivers {
-            found.active.remove(&waiver.fingerprint);
+            found.active.remove(&waiver.finding);
             let over = waiver.until.as_deref().is_some_and(|until| today[..until.len().min(10)] > *until);
             match (waiver.action, over) {
                 (WaiverAction::Reopen, _) => {}
                 (_, true) => found.expired.push(waiver),
                 (_, false) => {
-                    found.active.insert(waiver.fingerprint, waiver);
+                    found.active.insert(waiver.finding.clone(), waiver);
                 }
             }
         }
@@ -148,25 +148,25 @@ impl Waivers {
     }
 
     /// The decision that holds on a finding.
-    pub fn get(&self, fingerprint: &Fingerprint) -> Option<&Waiver> {
-        self.active.get(fingerprint)
+    pub fn get(&self, finding: &FindingId) -> Option<&Waiver> {
+        self.active.get(finding)
     }
 
     /// The decision on a finding that held until its last day.
-    pub fn expired(&self, fingerprint: &Fingerprint) -> Option<&Waiver> {
-        self.expired.iter().rev().find(|waiver| waiver.fingerprint == *fingerprint)
+    pub fn expired(&self, finding: &FindingId) -> Option<&Waiver> {
+        self.expired.iter().rev().find(|waiver| waiver.finding == *finding)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::RuleId;
+    use crate::finding::{Fingerprint, RuleId};
 
     fn waiver(action: WaiverAction, until: Option<&str>) -> Waiver {
-        let fingerprint = Fingerprint::of(&RuleId::from_static("r"), "a", "x", 0);
+        let finding = FindingId::of(&Fingerprint::of(&RuleId::from_static("r"), "a", "x", 0));
         let until = until.map(str::to_owned);
-        Waiver { fingerprint, action, reason: "because".into(), by: "jo".into(), at: "2026-01-01".into(), until }
+        Waiver { finding, action, reason: "because".into(), by: "jo".into(), at: "2026-01-01".into(), until }
     }
 
     #[test]
@@ -174,18 +174,18 @@ mod tests {
         let one = waiver(WaiverAction::Waive, Some("2026-03-01"));
         let at = |nanos: i64| Waivers::active_at([one.clone()], EventTime::from_nanos(nanos * 1_000_000_000));
         // 2026-03-01T23:59:59Z and the second after it.
-        assert!(at(1_772_409_599).get(&one.fingerprint).is_some());
-        assert!(at(1_772_409_600).get(&one.fingerprint).is_none());
-        assert!(at(1_772_409_600).expired(&one.fingerprint).is_some());
+        assert!(at(1_772_409_599).get(&one.finding).is_some());
+        assert!(at(1_772_409_600).get(&one.finding).is_none());
+        assert!(at(1_772_409_600).expired(&one.finding).is_some());
     }
 
     #[test]
     fn the_last_word_counts() {
         let now = EventTime::from_nanos(0);
         let words = [waiver(WaiverAction::Suppress, None), waiver(WaiverAction::Reopen, None)];
-        assert!(Waivers::active_at(words.clone(), now).get(&words[0].fingerprint).is_none());
+        assert!(Waivers::active_at(words.clone(), now).get(&words[0].finding).is_none());
         let [first, last] = words;
-        assert!(Waivers::active_at([last, first.clone()], now).get(&first.fingerprint).is_some());
+        assert!(Waivers::active_at([last, first.clone()], now).get(&first.finding).is_some());
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl<'a> Lineage<'a> {
             });
         }
         let recorded = lines.is_some();
-        let why: Rc<str> = Rc::from("no recording has it");
+        let why: Rc<str> = Rc::from("no recording has its content");
         let mut lines = lines.unwrap_or_else(|| vec![Origin::unknown(&why); count]);
         if lines.iter().any(|line| !line.is_known()) {
             let sources = self.sources(&id, until, around, !recorded)?;
@@ -285,17 +285,13 @@ impl<'a> Lineage<'a> {
             return Ok(Some(Rc::new(Text { bytes: after, lines })));
         };
         let spans = crate::change::spans(&before.bytes, &after);
-        Ok(Some(Rc::new(Text { lines: step(&before.lines, &incoming, &spans), bytes: after })))
+        Ok(Some(Rc::new(Text { lines: step(&before, &incoming, &after, &spans), bytes: after })))
     }
 
     /// The state before the first version of a chain: it came from outside the run, or from what was not seen in it.
     fn outside(&mut self, version: &Version) -> Result<Option<Rc<Text>>, AttributionError> {
         let Some(bytes) = self.bytes_of_state(&version.before)? else { return Ok(None) };
-        let git = version.before.content().and_then(|content| content.git);
-        let path = version.workspace_path.clone();
-        let git = git.zip(path).map(|(blob, path)| GitPosition { path, blob, from: 0 });
-        let around = Around { paths: Rc::from([version.path.clone()]), git };
-        self.of_content(&bytes, version.at, &around).map(Some)
+        self.of_content(&bytes, version.at, &around(version, &version.before)).map(Some)
     }
 
     /// Origins of the lines of a version where they are new at its path.
@@ -322,17 +318,23 @@ impl<'a> Lineage<'a> {
         for writer in &version.writers {
             gits += usize::from(self.runs.is_git(run, writer, version.at)?);
         }
-        let why = match version.writers.len() {
-            0 => Some("it was found changed; who wrote it was not seen"),
-            writers if writers == gits => Some("git brought it into the work tree"),
-            _ => None,
-        };
-        let origin = match why {
-            Some(why) => Origin::unknown(&Rc::from(why)),
-            None => Origin::of(&Rc::new(Writing { run, version: version.clone() })),
-        };
-        Ok(vec![origin; count])
+        if version.writers.is_empty() {
+            let why = Rc::from("it was found changed; who wrote it was not seen");
+            return Ok(vec![Origin::unknown(&why); count]);
+        }
+        if version.writers.len() == gits {
+            // Whoever wrote it did so before, here or elsewhere.
+            return Ok(self.of_content(after, version.at, &around(version, &version.after))?.lines.clone());
+        }
+        Ok(vec![Origin::of(&Rc::new(Writing { run, version: version.clone() })); count])
     }
+}
+
+/// Where a state of a version stands.
+fn around(version: &Version, state: &FileState) -> Around {
+    let git = state.content().and_then(|content| content.git).zip(version.workspace_path.clone());
+    let git = git.map(|(blob, path)| GitPosition { path, blob, from: 0 });
+    Around { paths: Rc::from([version.path.clone()]), git }
 }
 
 /// Two recorded arrivals of the same content, in order of time.

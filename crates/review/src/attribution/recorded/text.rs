@@ -1,7 +1,10 @@
 //! A content with an origin for each of its lines, and the passage from one to the next.
 
 use crate::change::Span;
+use agentprov_graph::diff::split_lines;
 use agentprov_graph::versions::Version;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -74,8 +77,10 @@ pub(crate) struct Text {
     pub(crate) lines: Vec<Rc<Origin>>,
 }
 
-/// Passes from one content to the next: preserved lines keep their origins, the others have those of `incoming`.
-pub(super) fn step(old: &[Rc<Origin>], incoming: &[Rc<Origin>], spans: &[Span]) -> Vec<Rc<Origin>> {
+/// Passes from one content to the next: preserved lines keep their origins, the others have those of `incoming`. A line
+/// that was taken away and put in somewhere else was moved: it keeps its origin too.
+pub(super) fn step(before: &Text, incoming: &[Rc<Origin>], after: &[u8], spans: &[Span]) -> Vec<Rc<Origin>> {
+    let old = &before.lines;
     let mut lines = Vec::with_capacity(incoming.len());
     let mut at = 0;
     for span in spans {
@@ -84,7 +89,49 @@ pub(super) fn step(old: &[Rc<Origin>], incoming: &[Rc<Origin>], spans: &[Span]) 
         replace(&mut lines, &old[span.old.clone()], &incoming[span.new.clone()]);
     }
     lines.extend_from_slice(&old[at..]);
+    keep_moved(&mut lines, before, after, spans);
     lines
+}
+
+fn keep_moved(lines: &mut [Rc<Origin>], before: &Text, after: &[u8], spans: &[Span]) {
+    let both = spans.iter().any(|span| !span.old.is_empty()) && spans.iter().any(|span| !span.new.is_empty());
+    if !both {
+        return;
+    }
+    let (old, new) = (split_lines(&before.bytes), split_lines(after));
+    let mut gone: HashMap<&[u8], Rc<Origin>> = HashMap::new();
+    for line in spans.iter().flat_map(|span| span.old.clone()).filter(|line| tells(old[*line])) {
+        let origin = &before.lines[line];
+        match gone.entry(old[line]) {
+            Entry::Vacant(entry) => {
+                entry.insert(origin.clone());
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get().clone();
+                if !known.same_writings(origin) {
+                    // Which of them it was is not known; one without an owner leaves it without.
+                    let which = if known.is_known() && origin.is_known() {
+                        Rc::new(known.together(origin))
+                    } else if known.is_known() {
+                        origin.clone()
+                    } else {
+                        known
+                    };
+                    entry.insert(which);
+                }
+            }
+        }
+    }
+    for line in spans.iter().flat_map(|span| span.new.clone()) {
+        if let Some(origin) = gone.get(new[line]) {
+            lines[line] = origin.clone();
+        }
+    }
+}
+
+/// Whether a line says enough to be known again: braces and blanks alone do not.
+fn tells(line: &[u8]) -> bool {
+    line.iter().any(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80)
 }
 
 fn replace(lines: &mut Vec<Rc<Origin>>, gone: &[Rc<Origin>], come: &[Rc<Origin>]) {
