@@ -2,8 +2,10 @@
 
 use crate::arguments::Global;
 use crate::failure::Failure;
-use crate::render::Clock;
+use crate::render::{self, Clock};
 use agentprov_graph::{Selected, select_run};
+use agentprov_ingest::hooks::DrainError;
+use agentprov_ingest::hooks::spool::SPOOL_FILE;
 use agentprov_store::{Location, Reader, Store, StoreError};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -34,7 +36,10 @@ impl Context {
     pub(crate) fn store(&self) -> Result<Store, Failure> {
         let location = self.location()?;
         let foreign = location.foreign_database();
-        Store::open(location).map(|store| store.with_key_file(self.global.key.clone())).map_err(|error| {
+        // Hooks may have spoken where nothing was recorded yet.
+        let only_hooks = !location.exists() && location.dir.join(SPOOL_FILE).is_file();
+        let opened = if only_hooks { Store::create(location) } else { Store::open(location) };
+        opened.inspect(take_hooks).map(|store| store.with_key_file(self.global.key.clone())).map_err(|error| {
             match (&error, foreign) {
                 (StoreError::Absent(_), Some(path)) => Failure::new(error.to_string()).hint(format!(
                     "{} belongs to the Go tool; it is left untouched, agentprov keeps its own store beside it",
@@ -68,6 +73,16 @@ impl Context {
     /// How to print times: in the local zone on a terminal, else as the contract has them.
     pub(crate) fn clock(&self) -> Clock {
         if !self.global.utc && std::io::stdout().is_terminal() { Clock::Local } else { Clock::Utc }
+    }
+}
+
+/// Takes in what hooks left. Where that can't be done now, the store is read without it, and the spool waits.
+fn take_hooks(store: &Store) {
+    let now = agentprov_ingest::hooks::wall_clock();
+    if let Err(error) = agentprov_ingest::hooks::drain(store, now, &agentprov_capture::is_alive)
+        && !matches!(error, DrainError::Store(_))
+    {
+        let _ = writeln!(anstream::stderr(), "{}", render::styled(render::UNSURE, format!("note: {error}")));
     }
 }
 

@@ -91,6 +91,7 @@ fn main() {
         grace: Duration::from_millis(200),
         orphans: Orphans::Observe,
         workspace: workdir.canonicalize().unwrap_or(workdir),
+        own_files: Vec::new(),
         limits: Limits::default(),
         contents: true,
         sample_interval: Duration::from_millis(20),

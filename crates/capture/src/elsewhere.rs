@@ -75,3 +75,20 @@ pub fn process_key(_pid: u32) -> io::Result<ProcessKey> {
 pub fn is_alive(_key: &ProcessKey) -> bool {
     false
 }
+
+/// Parent and start of a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProcessStat {
+    /// Pid of the parent.
+    pub ppid: u32,
+    /// Start in 10 ms ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// Not known here.
+///
+/// # Errors
+/// Always.
+pub fn process_stat(_pid: u32) -> io::Result<ProcessStat> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}

@@ -36,6 +36,25 @@ pub fn process_key(pid: u32) -> io::Result<ProcessKey> {
     Ok(ProcessKey { boot: boot_id()?, pid, start_ticks: stat_line(number)?.start_ticks })
 }
 
+/// Parent and start of a process, as `/proc/<pid>/stat` has them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProcessStat {
+    /// Pid of the parent; 0 where there is none in this pid namespace.
+    pub ppid: u32,
+    /// Start in 10 ms ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// Looks at a process that is alive or not yet reaped.
+///
+/// # Errors
+/// When there is no such process, or `/proc` can't be read.
+pub fn process_stat(pid: u32) -> io::Result<ProcessStat> {
+    let number = i32::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
+    let line = stat_line(number)?;
+    Ok(ProcessStat { ppid: u32::try_from(line.ppid).unwrap_or(0), start_ticks: line.start_ticks })
+}
+
 /// True where exactly that process is alive: same boot, same start, and not a zombie.
 pub fn is_alive(key: &ProcessKey) -> bool {
     let same_boot = boot_id().is_ok_and(|boot| boot == key.boot);

@@ -53,13 +53,15 @@ mod elsewhere;
 pub use clock::Clock;
 pub use command::{Command, KeepOutput, StdoutTo};
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{BackendProbe, boot_id, is_alive, probe, process_key, record, record_gated};
+pub use elsewhere::{
+    BackendProbe, ProcessStat, boot_id, is_alive, probe, process_key, process_stat, record, record_gated,
+};
 pub use finished::{CaptureError, Finished, Notice};
 #[cfg(target_os = "linux")]
 pub use front::{record, record_gated};
 pub use gate::{Gate, Opens, Ruling};
 #[cfg(target_os = "linux")]
-pub use identity::{boot_id, is_alive, process_key};
+pub use identity::{ProcessStat, boot_id, is_alive, process_key, process_stat};
 pub use observation::{AttemptEnd, ContentSink, Observation, Recorder, RecorderFault, ScopeStart};
 pub use options::{Backend, Limits, Options, Orphans};
 #[cfg(target_os = "linux")]

@@ -16,6 +16,8 @@ pub struct Options {
     pub orphans: Orphans,
     /// Top of the workspace, absolute and canonical.
     pub workspace: PathBuf,
+    /// Files that the recorder and its hooks write, absolute and canonical: opens of them are recorded, versions are not.
+    pub own_files: Vec<PathBuf>,
     /// Limits on contents.
     pub limits: Limits,
     /// Capture contents at all.

@@ -42,7 +42,7 @@ pub(crate) fn run(
         bell: bell.clone(),
         jobs: inbox,
         out: session.out.clone(),
-        states: States::new(&options.workspace, sink, options.limits, options.contents),
+        states: States::new(options, sink),
         done: 0,
         released: Vec::new(),
         pause: crate::workspace::worker::PAUSES.0,
@@ -57,7 +57,7 @@ pub(crate) fn run(
     let mut tracer = Tracer {
         tree: Tree::default(),
         out: session.out.clone(),
-        desk: Desk::new(jobs, bell.clone(), watches, Layout::new(&options.workspace)),
+        desk: Desk::new(jobs, bell.clone(), watches, Layout::new(&options.workspace, &options.own_files)),
         lookup: Lookup::new(),
         boot: session.root.boot.clone(),
         root_pid: session.root_pid,

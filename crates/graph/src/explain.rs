@@ -1,5 +1,6 @@
 //! `explain/v1`: where something comes from, and what came of it.
 
+mod declared;
 mod edge;
 mod judged;
 mod neighbourhood;
@@ -20,6 +21,7 @@ use crate::result_set::{Cursor, Mark, Pin, page_hash};
 use crate::scope_context::Scopes;
 use crate::security::{DecisionRow, Response, Standing, policy_decisions, security_responses};
 use crate::timeline::RowBuilder;
+use crate::tool_calls::ToolCalls;
 use crate::versions::{FilePath, history};
 use agentprov_model::schema;
 use agentprov_store::{Reader, RunRow};
@@ -169,7 +171,8 @@ pub fn explain(reader: &Reader, run: &RunRow, query: &ExplainQuery) -> Result<Ex
     let found = Found::look_up(reader, run, &query.target)?;
     let scopes = Scopes::load(reader, run)?;
     let processes = ProcessTable::load(reader, run)?;
-    let mut near = Neighbourhood::new(reader, run, &scopes, &processes);
+    let tool_calls = ToolCalls::load(reader, run, &processes)?;
+    let mut near = Neighbourhood::new(reader, run, &scopes, &processes, &tool_calls);
     explore(reader, run, &found, query.depth, &mut near)?;
 
     let mut rows = RowBuilder::new(reader, run, &scopes, run.size);
@@ -282,6 +285,10 @@ fn explore(
             near.causes_of_tool_call(*attempt);
             near.effects_of_tool_call(*attempt, depth)
         }
+        Found::DeclaredCall(name) => match near.tool_calls.find(name) {
+            Some((no, _)) => near.declared_call(no),
+            None => Ok(()),
+        },
         Found::Process(process) => {
             let attempt = near.processes.find(process).map(|process| process.attempt).unwrap_or_default();
             near.causes_of_process(*process, attempt);

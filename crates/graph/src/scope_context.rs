@@ -5,7 +5,8 @@
 use crate::attempts::{Attempt, AttemptState, attempts, facts_of_type};
 use crate::error::GraphError;
 use agentprov_model::{
-    AttemptNo, Bound, EventType, Fact, Lane, Method, Outcome, ProcessId, ResolutionState, RunId, TelemetryEvent, What,
+    AttemptNo, Bound, Declared, EventType, Fact, Lane, Method, Outcome, ProcessId, ResolutionState, RunId,
+    TelemetryEvent, What,
 };
 use agentprov_store::{Reader, RunRow, Seq};
 use serde::Serialize;
@@ -173,11 +174,26 @@ impl Scopes {
         if let What::Telemetry(event) = &fact.what {
             return (told_context(event), told_correlation(event));
         }
+        if let What::Declared(declared) = &fact.what {
+            return self.declared(fact, declared);
+        }
         let scope = self.of(fact.attempt);
         // The scope's own rows speak of its root process even where the fact names none.
         let root = || scope.filter(|_| fact.lane() == Lane::RuntimeProcess).and_then(Scope::root);
         let process = fact.process.or_else(root);
         (context_of(scope, process), correlation_of(scope, fact, process))
+    }
+
+    /// An agent names its session and call itself; the process is the carrier's ancestor that the fact names.
+    fn declared(&self, fact: &Fact, declared: &Declared) -> (Context, Correlation) {
+        let scope = self.of(fact.attempt);
+        let context = Context {
+            session_id: declared.session.as_ref().map(ToString::to_string),
+            tool_call_id: declared.call().map(|call| call.id.to_string()),
+            ..context_of(scope, fact.process)
+        };
+        let status = if declared.session.is_some() { Status::Partial } else { Status::Gap };
+        (context, Correlation { method: "provided_context", confidence: 0.5, class: "context_asserted", status })
     }
 
     /// Sequence ranges `[from, to]` in which facts of an attempt can lie. A fact of an attempt is never

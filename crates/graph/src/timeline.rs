@@ -11,7 +11,7 @@ mod totals;
 pub use evidence::{Evidence, evidence_of};
 pub use lifetime::Lifetime;
 pub use row::{RowBuilder, TimelineRow, event_drilldowns};
-pub use sentence::{command_line, errno_name, outcome, sentence, shell_word, visible, visible_text};
+pub use sentence::{command_line, errno_name, outcome, sentence, shell_word, tool_input, visible, visible_text};
 pub use totals::Totals;
 
 pub(crate) use row::SCOPE_BOUNDARY;

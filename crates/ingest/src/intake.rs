@@ -1,9 +1,10 @@
 //! From an observation to a fact that is ready for append.
 
+use crate::hooks::shapes;
 use crate::judge::{Derived, Judge};
 use crate::redact::Redactor;
 use agentprov_capture::{Notice, Observation};
-use agentprov_model::{AttemptId, AttemptNo, Basis, EventId, EventTime, Fact, Vantage};
+use agentprov_model::{AttemptId, AttemptNo, Basis, CommandKey, EventId, EventTime, Fact, Vantage, What};
 use agentprov_store::Prepared;
 
 /// Intake of one attempt. Ids derive from the attempt and the ordinal of the observation in it.
@@ -18,12 +19,20 @@ struct Stamp {
     attempt_id: AttemptId,
     ordinal: u64,
     redactor: Redactor,
+    commands: Option<CommandKey>,
 }
 
 impl Intake {
     /// An intake for the attempt.
     pub fn new(attempt: AttemptNo, attempt_id: AttemptId, redactor: Redactor, judge: Box<dyn Judge>) -> Self {
-        Self { stamp: Stamp { attempt, attempt_id, ordinal: 0, redactor }, judge }
+        Self { stamp: Stamp { attempt, attempt_id, ordinal: 0, redactor, commands: None }, judge }
+    }
+
+    /// Hashes shell commands with this key before they are redacted, so that they can be told apart afterwards.
+    #[must_use]
+    pub fn with_command_key(mut self, key: CommandKey) -> Self {
+        self.stamp.commands = Some(key);
+        self
     }
 
     /// The attempt.
@@ -64,6 +73,11 @@ impl Stamp {
 
     fn fact(&mut self, observation: Observation, recorded: EventTime) -> Fact {
         let Observation { at, vantage, basis, process, tid, mut what } = observation;
+        if let (What::ProcessExec(exec), Some(key)) = (&mut what, &self.commands)
+            && exec.argv_cut.is_none()
+        {
+            exec.commands = shapes::digests(&exec.argv, key);
+        }
         let redacted = self.redactor.redact(&mut what);
         let identity: [&[u8]; 2] = [self.attempt_id.as_str().as_bytes(), &self.ordinal.to_be_bytes()];
         let id = EventId::derive(at, &identity);

@@ -30,6 +30,11 @@ pub trait Judge: Send {
         Vec::new()
     }
 
+    /// What to say once in each log whose facts it judges: which rules, in which mode. Nothing where nothing is judged.
+    fn applied(&self) -> Option<What> {
+        None
+    }
+
     /// Hands out what is still owed when no more facts come, such as how responses ended. May wait for a bounded time.
     fn finish(&mut self, _emit: &mut Emit<'_>) {}
 }

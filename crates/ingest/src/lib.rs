@@ -5,9 +5,11 @@
 
 pub mod contents;
 pub mod correlate;
+pub mod hooks;
 pub mod intake;
 pub mod judge;
 pub mod lines;
+pub mod mcp;
 pub mod receivers;
 pub mod recording;
 pub mod recovery;

@@ -18,8 +18,8 @@ use agentprov_model::{
     AttemptEnded, AttemptNo, AttemptStarted, Basis, ClaimClass, EventTime, EventType, Gap, GapKind, OsBytes,
     ScopeEnded, Vantage, What,
 };
-use agentprov_store::{Durability, Store, StoreError, Writer};
-use appender::Appender;
+use agentprov_store::{Durability, Store, StoreError, Writer, command_key};
+use appender::{Appender, Scope};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
@@ -52,7 +52,11 @@ pub fn record_judged(
         })?;
         StoreRecorder::open(store.clone(), request.clone(), judge).map_err(fault)
     };
-    let finished = agentprov_capture::record_gated(&request.command, &request.options, || gate, make, notice)
+    let mut options = request.options.clone();
+    // The folder may have been named through a link; the kernel speaks of the real one.
+    let dir = store.dir().canonicalize().unwrap_or_else(|_| store.dir().to_owned());
+    options.own_files.extend(crate::hooks::spool::FILES.iter().map(|name| dir.join(name)));
+    let finished = agentprov_capture::record_gated(&request.command, &options, || gate, make, notice)
         .map_err(|error: CaptureError| RecordError::Capture(error))?;
     Ok(Recorded { run: request.run.clone(), attempt_id: request.attempt_id.clone(), finished })
 }
@@ -119,6 +123,9 @@ impl StoreRecorder {
         writer: &mut Writer,
         start: &ScopeStart,
     ) -> Result<(agentprov_store::RunNo, Intake), StoreError> {
+        let commands = command_key(self.store.dir())?;
+        // Made before the command runs, so that the first hook need not. A disk too full for it says so at the first commit.
+        let _ = crate::hooks::Spool::create(self.store.dir());
         recovery::mark_interrupted(&self.store, writer, start.at, &agentprov_capture::is_alive)?;
         let mut what = Some(What::AttemptStarted(self.attempt_started(start)));
         let mut judge = self.judge.take();
@@ -128,7 +135,8 @@ impl StoreRecorder {
             let earlier = batch.tally(run, count)?;
             let no = AttemptNo(u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1));
             let judge = judge.take().unwrap_or_else(|| Box::new(Unjudged));
-            let mut intake = Intake::new(no, self.request.attempt_id.clone(), Redactor::new(), judge);
+            let mut intake = Intake::new(no, self.request.attempt_id.clone(), Redactor::new(), judge)
+                .with_command_key(commands.clone());
             let mut prepared = Vec::new();
             if let Some(what) = what.take() {
                 intake.take(engine(start.at, what), start.at, &mut prepared);
@@ -151,7 +159,8 @@ impl Recorder for StoreRecorder {
             return Err(RecorderFault { message: "the attempt has begun already".into(), hint: None });
         };
         let (run, intake) = self.open_attempt(&mut writer, &start).map_err(fault)?;
-        let appender = Appender::start(writer, run, self.store.dir()).map_err(fault)?;
+        let scope = Scope { run, run_id: self.request.run.clone(), attempt: intake.attempt() };
+        let appender = Appender::start(writer, scope, self.store.dir()).map_err(fault)?;
         self.session = Some(Session { intake, appender, root_pid: 0 });
         Ok(())
     }

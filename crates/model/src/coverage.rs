@@ -152,6 +152,8 @@ pub enum GapKind {
     Outlived,
     /// The recorder itself failed at something.
     RecorderFault,
+    /// Messages of an agent's hooks were lost.
+    HooksLost,
     /// Calls could be judged only by arguments that the caller may have changed before the kernel read them.
     BestEffort,
 }
@@ -173,6 +175,7 @@ impl GapKind {
             Self::InheritedDescriptor => "inherited_descriptor",
             Self::Outlived => "outlived",
             Self::RecorderFault => "recorder_fault",
+            Self::HooksLost => "hooks_lost",
             Self::BestEffort => "best_effort",
         }
     }

@@ -1,7 +1,9 @@
 //! The contract's names for what facts are: event types, lanes and sources.
 
+use crate::declared::Deed;
 use crate::fact::{Fact, What};
 use crate::file::FileOp;
+use crate::mcp::McpDeed;
 use crate::network::{Destination, NetworkOp, SocketAddress};
 use crate::process::ProcessOrigin;
 
@@ -133,6 +135,28 @@ named!(
         TelemetryBatch = "telemetry_batch",
         /// Raw rows of an ingest.
         TelemetryRaw = "telemetry_raw",
+        /// An agent's session began.
+        AgentSessionStart = "agent_session_start",
+        /// An agent's session ended.
+        AgentSessionEnd = "agent_session_end",
+        /// The user asked an agent something.
+        AgentPrompt = "agent_prompt",
+        /// An agent declared that a tool call begins.
+        DeclaredCallStart = "declared_call_start",
+        /// An agent declared that a tool call ended.
+        DeclaredCallEnd = "declared_call_end",
+        /// A subagent began or ended.
+        AgentSubagent = "agent_subagent",
+        /// Something was asked of an MCP server, or by it.
+        McpRequest = "mcp_request",
+        /// It was answered.
+        McpResponse = "mcp_response",
+        /// An MCP server described its tools otherwise than before.
+        McpToolsChanged = "mcp_tools_changed",
+        /// Something else passed between an agent and an MCP server.
+        McpEvent = "mcp_event",
+        /// An agent said something else of itself.
+        AgentEvent = "agent_event",
     }
 );
 
@@ -146,6 +170,24 @@ impl EventType {
                 | Self::PrivateCidr
                 | Self::AbnormalProcessTree
                 | Self::ResourcePressure
+        )
+    }
+
+    /// True for what an agent said of itself.
+    pub const fn is_declared(self) -> bool {
+        matches!(
+            self,
+            Self::AgentSessionStart
+                | Self::AgentSessionEnd
+                | Self::AgentPrompt
+                | Self::DeclaredCallStart
+                | Self::DeclaredCallEnd
+                | Self::AgentSubagent
+                | Self::AgentEvent
+                | Self::McpRequest
+                | Self::McpResponse
+                | Self::McpToolsChanged
+                | Self::McpEvent
         )
     }
 }
@@ -199,6 +241,8 @@ impl Fact {
             What::Resolution(_) => EventType::ScopeResolved,
             What::IngestBatch(_) => EventType::TelemetryBatch,
             What::RawLines(_) => EventType::TelemetryRaw,
+            What::Declared(declared) => declared_type(&declared.deed),
+            What::Mcp(said) => mcp_type(&said.deed),
         }
     }
 
@@ -211,6 +255,7 @@ impl Fact {
                 Lane::RiskPolicy
             }
             EventType::ScopeBound | EventType::ScopeUnbound => Lane::AgentContext,
+            kind if kind.is_declared() => Lane::AgentContext,
             EventType::CoverageGap
             | EventType::Output
             | EventType::Interrupted
@@ -223,8 +268,10 @@ impl Fact {
 
     /// The contract's name for who reported the fact.
     pub fn source(&self) -> &str {
-        if let What::Telemetry(event) = &self.what {
-            return event.source.as_str();
+        match &self.what {
+            What::Telemetry(event) => return event.source.as_str(),
+            What::Declared(_) | What::Mcp(_) => return "application_context",
+            _ => {}
         }
         match self.event_type() {
             EventType::ToolCallStart | EventType::ToolCallEnd | EventType::ScopeBound | EventType::ScopeUnbound => {
@@ -244,6 +291,32 @@ impl Fact {
             | EventType::TelemetryRaw => "evidence",
             _ => "record",
         }
+    }
+}
+
+fn declared_type(deed: &Deed) -> EventType {
+    match deed {
+        Deed::SessionStarted(_) => EventType::AgentSessionStart,
+        Deed::SessionEnded(_) => EventType::AgentSessionEnd,
+        Deed::Prompt(_) => EventType::AgentPrompt,
+        Deed::CallStarted(_) => EventType::DeclaredCallStart,
+        Deed::CallEnded(_) => EventType::DeclaredCallEnd,
+        Deed::SubagentStarted | Deed::SubagentEnded => EventType::AgentSubagent,
+        Deed::TurnEnded(_) | Deed::CallRoster(_) | Deed::Other | Deed::Unreadable { .. } => EventType::AgentEvent,
+    }
+}
+
+fn mcp_type(deed: &McpDeed) -> EventType {
+    match deed {
+        McpDeed::Request(_) => EventType::McpRequest,
+        McpDeed::Response(_) => EventType::McpResponse,
+        McpDeed::Tools { changed, .. } if !changed.is_empty() => EventType::McpToolsChanged,
+        McpDeed::Started { .. }
+        | McpDeed::Ready { .. }
+        | McpDeed::Tools { .. }
+        | McpDeed::Notification { .. }
+        | McpDeed::Unreadable { .. }
+        | McpDeed::Ended { .. } => EventType::McpEvent,
     }
 }
 

@@ -3,6 +3,7 @@
 //! The store writes one posting row per key and transaction; keys are hashed to 64 bits there, so a
 //! reader must check that the fact it gets really has the key ([`Fact::has_key`]).
 
+use crate::declared::{Declared, Deed};
 use crate::fact::{Fact, What};
 use crate::telemetry::{ResolutionState, ScopeIds, TelemetryEvent};
 use crate::window::{WINDOW_SECONDS, Window};
@@ -38,6 +39,12 @@ pub enum KeyKind {
     Binding = 12,
     /// Identity of an event whose source gave no time.
     Untimed = 13,
+    /// Tool call that an agent declared.
+    DeclaredCall = 14,
+    /// Session of what an agent said of itself.
+    DeclaredSession = 15,
+    /// What an agent said of itself, in all.
+    Declared = 16,
 }
 
 /// A key of a fact.
@@ -85,6 +92,7 @@ impl Fact {
                 }
             }
             What::Telemetry(event) => visit_telemetry(event, &mut visit),
+            What::Declared(declared) => visit_declared(declared, &mut visit),
             What::ScopeBinding(binding) => {
                 visit_scope(&binding.scope, &mut visit);
                 visit(IndexKey { kind: KeyKind::Binding, value: binding.id.as_str().as_bytes() });
@@ -145,6 +153,21 @@ fn visit_telemetry(event: &TelemetryEvent, visit: &mut impl FnMut(IndexKey<'_>))
     }
     if let Some(pid) = identity.tgid.or(identity.pid) {
         visit(IndexKey { kind: KeyKind::Pid, value: pid.to_string().as_bytes() });
+    }
+}
+
+fn visit_declared(declared: &Declared, visit: &mut impl FnMut(IndexKey<'_>)) {
+    visit(IndexKey { kind: KeyKind::Declared, value: b"" });
+    if let Some(session) = &declared.session {
+        visit(IndexKey { kind: KeyKind::DeclaredSession, value: session.as_str().as_bytes() });
+    }
+    if let Some(call) = declared.call() {
+        visit(IndexKey { kind: KeyKind::DeclaredCall, value: call.id.as_str().as_bytes() });
+    }
+    if let Deed::CallRoster(calls) = &declared.deed {
+        for call in calls {
+            visit(IndexKey { kind: KeyKind::DeclaredCall, value: call.id.as_str().as_bytes() });
+        }
     }
 }
 

@@ -8,12 +8,15 @@
 pub mod content;
 pub mod coverage;
 pub mod decision;
+pub mod declared;
 pub mod errno;
 pub mod event_type;
 pub mod fact;
 pub mod file;
+pub mod hmac;
 pub mod ids;
 pub mod index;
+pub mod mcp;
 pub mod network;
 pub mod os_bytes;
 pub mod outcome;
@@ -32,6 +35,7 @@ pub use decision::{
     Decision, MatchedRule, ResponseAction, ResponseKind, ResponseState, ResponseTarget, RiskKind, RiskSignal, RuleMode,
     RulesApplied, Severity, Verdict,
 };
+pub use declared::{Agent, CommandDigest, CommandKey, Declared, Deed};
 pub use event_type::{EventType, Lane};
 pub use fact::{Basis, Fact, Redaction, Vantage, What};
 pub use file::{

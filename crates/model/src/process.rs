@@ -1,6 +1,7 @@
 //! Processes: who they are, what they run, how they end.
 
 use crate::content::ContentId;
+use crate::declared::CommandDigest;
 use crate::ids::IdError;
 use crate::os_bytes::OsBytes;
 use crate::outcome::{CallResult, Outcome};
@@ -148,6 +149,9 @@ pub struct ProcessExec {
     pub cwd: Option<OsBytes>,
     /// `Ok(0)` where the program runs.
     pub result: CallResult,
+    /// Keyed hashes of the shell commands that the raw arguments hold: of a whole `sh -c` text, and of what it evaluates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<CommandDigest>,
 }
 
 /// What was left out of a long argument list.

@@ -11,7 +11,7 @@ use agentprov_capture::Notice;
 use agentprov_ingest::{Derived, Emit, Judge};
 use agentprov_model::special::Severity as SecretLevel;
 use agentprov_model::{
-    CallResult, Decision, EventId, EventTime, Fact, OsBytes, ProcessId, ResponseAction, ResponseKind, ResponseState,
+    CallResult, Decision, EventId, EventTime, Fact, OsBytes, ResponseAction, ResponseKind, ResponseState,
     ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, Verdict, What, errno,
 };
 use sha2::{Digest, Sha256};
@@ -82,7 +82,10 @@ impl RuleJudge {
         let mut event = PolicyEvent::of(fact, self.processes.user(fact.process))?;
         self.taint.look_at_pipes(fact.process, fact.at, &self.processes);
         event.ancestors = self.processes.ancestors(fact.process);
-        event.scope = self.scope.clone();
+        // What a sensor saw brings the context that it was resolved to.
+        if !matches!(fact.what, What::Telemetry(_)) {
+            event.scope = self.scope.clone();
+        }
         event.tainted = self.taint.holds(fact.process, fact.at);
         Some(event)
     }
@@ -112,11 +115,15 @@ impl RuleJudge {
         }
     }
 
-    fn first_time(&mut self, rule: &RuleSpec, process: Option<ProcessId>, object: &OsBytes) -> bool {
+    fn first_time(&mut self, rule: &RuleSpec, fact: &Fact, object: &OsBytes) -> bool {
         let mut hasher = Sha256::new();
         hasher.update((rule.id.len() as u64).to_be_bytes());
         hasher.update(&rule.id);
-        hasher.update(process.map_or([0; 8], |process| *process.as_bytes()));
+        hasher.update(fact.process.map_or([0; 8], |process| *process.as_bytes()));
+        if let (What::Telemetry(event), None) = (&fact.what, fact.process) {
+            // The next best name of a process whose start was not told.
+            event.identity.visit(|name, value| hasher.update(format!("{name}={value}\0")));
+        }
         hasher.update(object.as_bytes());
         let mut key = [0; 16];
         key.copy_from_slice(&hasher.finalize()[..16]);
@@ -249,7 +256,7 @@ impl Judge for RuleJudge {
         let Some(decision) = decision(fact, &judgement, &rules, self.mode, object.clone()) else { return };
         let decision = emit(about_fact(fact, What::Decision(decision)));
         for rule in judgement.matched.iter().filter(|rule| rule.decision > Verdict::Allow) {
-            if !self.first_time(rule, fact.process, &object) {
+            if !self.first_time(rule, fact, &object) {
                 continue;
             }
             let risk = emit(about_fact(fact, What::RiskSignal(risk(fact, rule, decision, object.clone()))));
@@ -263,6 +270,10 @@ impl Judge for RuleJudge {
 
     fn notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
+    }
+
+    fn applied(&self) -> Option<What> {
+        Some(Self::applied(self))
     }
 
     fn finish(&mut self, emit: &mut Emit<'_>) {

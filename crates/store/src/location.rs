@@ -40,6 +40,19 @@ impl Location {
         Self { dir, chosen: false }
     }
 
+    /// The store that is there upward from `start`, else the user's own.
+    pub fn find_or_own(start: &Path) -> Option<Self> {
+        let found = Self::find(start);
+        if found.dir.is_dir() { Some(found) } else { Self::own() }
+    }
+
+    /// The user's own store, for what belongs to no folder: `$XDG_DATA_HOME/agentprov`. None without a home.
+    pub fn own() -> Option<Self> {
+        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+        data.map(|data| Self { dir: data.join("agentprov"), chosen: false })
+    }
+
     /// The database file.
     pub fn database(&self) -> PathBuf {
         self.dir.join(DATABASE)

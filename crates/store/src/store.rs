@@ -3,6 +3,7 @@
 use crate::blobs::Blobs;
 use crate::error::StoreError;
 use crate::location::Location;
+use crate::queue::Queue;
 use crate::reader::Reader;
 use crate::writer::Writer;
 use crate::{key, migrations};
@@ -145,12 +146,30 @@ impl Store {
         Reader::new(self.clone(), connection)
     }
 
+    /// The jobs.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn queue(&self) -> Result<Queue, StoreError> {
+        Queue::new(connect(&self.location.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+    }
+
     /// The writer.
     ///
     /// # Errors
     /// When the key can't be used, or what SQLite says.
     pub fn writer(&self) -> Result<Writer, StoreError> {
         let connection = connect(&self.location.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        Writer::new(self.clone(), connection)
+    }
+
+    /// A writer that gives up when another one's transaction takes longer than this.
+    ///
+    /// # Errors
+    /// When the key can't be used, or what SQLite says.
+    pub fn patient_writer(&self, patience: Duration) -> Result<Writer, StoreError> {
+        let connection = connect(&self.location.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(patience)?;
         Writer::new(self.clone(), connection)
     }
 }

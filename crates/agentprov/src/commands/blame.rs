@@ -4,7 +4,8 @@ use crate::context::{Context, current_dir};
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, QUIET, UNSURE, styled};
 use agentprov_graph::attempts::attempts;
-use agentprov_graph::blame::{Blame as Document, BlameLine, LineNo, LineStatus, Owner, Statement, blame};
+use agentprov_graph::blame::{Blame as Document, BlameLine, LineNo, LineStatus, Owner, OwnerCall, Statement, blame};
+use agentprov_graph::tool_calls::BindingState;
 use agentprov_graph::versions::{FilePath, resolve_file};
 use agentprov_graph::{GraphError, Selected, select_run};
 use agentprov_model::OsBytes;
@@ -117,10 +118,11 @@ fn visible_line(text: &str) -> String {
 
 fn headline(statement: &Statement) -> String {
     match statement.status {
-        LineStatus::Owned => statement
-            .owner
-            .as_ref()
-            .map_or_else(String::new, |owner| render::cut(&format!("{} {}", owner.process_id, command(owner)), 52)),
+        LineStatus::Owned => statement.owner.as_ref().map_or_else(String::new, |owner| {
+            // A declared call says more than the process that ran in it.
+            let call = owner.tool_call_id.as_ref().filter(|_| is_bound(owner));
+            render::cut(&format!("{} {}", call.unwrap_or(&owner.process_id), command(owner)), 52)
+        }),
         LineStatus::Ambiguous => format!("one of {} processes", statement.candidates.len()),
         LineStatus::BeforeRun => "before the run".to_owned(),
         LineStatus::Unknown => "unknown".to_owned(),
@@ -129,6 +131,21 @@ fn headline(statement: &Statement) -> String {
 
 fn command(owner: &Owner) -> String {
     owner.command.clone().unwrap_or_else(|| "(program not known)".to_owned())
+}
+
+fn is_bound(owner: &Owner) -> bool {
+    owner.declared.as_ref().is_some_and(|call| call.state == BindingState::Bound)
+}
+
+/// The declared call, and on what ground it is named.
+fn tool_call(call: &OwnerCall) -> String {
+    let (rung, tool) = (call.rung.map_or("", |rung| rung.name()), render::visible(&call.tool.as_str().into()));
+    match call.state {
+        BindingState::Ambiguous => format!("one of {} ({} {tool}, {rung})", call.tool_call_ids.join(", "), call.agent),
+        _ => {
+            format!("{} ({} {tool}, {rung}, confidence {})", call.tool_call_ids.join(", "), call.agent, call.confidence)
+        }
+    }
 }
 
 fn details(out: &mut impl Write, context: &Context, line: &BlameLine) -> std::io::Result<()> {
@@ -147,8 +164,10 @@ fn statement(out: &mut impl Write, context: &Context, label: &str, statement: &S
         writeln!(out, "    {label} {}{confidence}", owner.process_id)?;
         writeln!(out, "      command    {}", command(owner))?;
         writeln!(out, "      at         {}", clock.show_text(&owner.at))?;
-        if let Some(call) = &owner.tool_call_id {
-            writeln!(out, "      tool call  {call}")?;
+        match (&owner.declared, &owner.tool_call_id) {
+            (Some(call), _) => writeln!(out, "      tool call  {}", tool_call(call))?,
+            (None, Some(id)) => writeln!(out, "      tool call  {id}")?,
+            (None, None) => {}
         }
         writeln!(out, "      evidence   {} (fact {})", owner.event_id, owner.seq)?;
     }

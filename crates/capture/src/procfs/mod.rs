@@ -67,7 +67,7 @@ pub(crate) fn run(
         terminate(&alive, &mut waiting, &mut sampler);
     }
     let outlived = sampler.alive_ids();
-    let mut states = States::new(&options.workspace, sink, options.limits, options.contents);
+    let mut states = States::new(options, sink);
     compare::report(&before, &Tree::walk(&options.workspace), &mut states, out);
     let root_end = waiting.root_end.take();
     Ok(Seen { root_end, processes: sampler.count(), outlived, stops: 0, staying: staying && !alive.is_empty(), alive })

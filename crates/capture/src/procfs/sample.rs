@@ -139,6 +139,7 @@ impl<'a> Sampler<'a> {
             argv_cut,
             cwd: paths::link(pid, "cwd").map(OsBytes::from),
             result: CallResult::Ok(0),
+            commands: Vec::new(),
         };
         self.out.say(at, Some(known.id), What::ProcessExec(exec));
     }

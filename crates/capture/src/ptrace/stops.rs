@@ -195,6 +195,7 @@ impl Tracer {
             argv_cut,
             cwd: paths::link(tid, "cwd").map(OsBytes::from),
             result: CallResult::Ok(0),
+            commands: Vec::new(),
         };
         if self.unprivileged && exec::lost_privilege(&caller) {
             self.privilege_lost(&caller, &fact);
@@ -343,6 +344,7 @@ impl Tracer {
             argv_cut: None,
             cwd: paths::link(caller.tid, "cwd").map(OsBytes::from),
             result,
+            commands: Vec::new(),
         };
         self.out.say_of(self.out.now(), Some(caller.id), caller.thread(), What::ProcessExec(fact));
     }

@@ -2,7 +2,7 @@
 
 use agentprov_model::{HashOnly, OsBytes};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where a path lies, for the question what to keep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,7 +15,7 @@ pub(crate) enum Place {
     GitBulk,
     /// Elsewhere on disk.
     Outside,
-    /// Kernel file systems: no versions.
+    /// Kernel file systems, and files of the recorder itself: no versions.
     Unversioned,
 }
 
@@ -39,15 +39,16 @@ impl Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     root: Vec<u8>,
+    own_files: Vec<Vec<u8>>,
 }
 
 impl Layout {
-    pub(crate) fn new(workspace: &Path) -> Self {
+    pub(crate) fn new(workspace: &Path, own_files: &[PathBuf]) -> Self {
         let mut root = workspace.as_os_str().as_bytes().to_vec();
         while root.len() > 1 && root.last() == Some(&b'/') {
             root.pop();
         }
-        Self { root }
+        Self { root, own_files: own_files.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect() }
     }
 
     /// The path below the workspace; empty for the workspace itself.
@@ -65,6 +66,9 @@ impl Layout {
     }
 
     pub(crate) fn place(&self, path: &[u8]) -> Place {
+        if self.own_files.iter().any(|own| own == path) {
+            return Place::Unversioned;
+        }
         let Some(below) = self.below(path) else {
             let kernel = [&b"/dev/"[..], b"/proc/", b"/sys/"].iter().any(|prefix| path.starts_with(prefix));
             let shared = path.starts_with(b"/dev/shm/");
@@ -99,7 +103,7 @@ mod tests {
 
     #[test]
     fn places() {
-        let layout = Layout::new(Path::new("/w/repo"));
+        let layout = Layout::new(Path::new("/w/repo"), &[PathBuf::from("/w/repo/.agentprov/spool")]);
         for (path, place) in [
             ("/w/repo/src/a.rs", Place::Workspace),
             ("/w/repo/.gitignore", Place::Workspace),
@@ -110,6 +114,8 @@ mod tests {
             ("/w/repo/.git/objects/aa/bb", Place::GitBulk),
             ("/w/repo/.git/modules/x/config", Place::GitControl),
             ("/w/repository/x", Place::Outside),
+            ("/w/repo/.agentprov/spool", Place::Unversioned),
+            ("/w/repo/.agentprov/spool2", Place::Workspace),
             ("/dev/null", Place::Unversioned),
             ("/dev/shm/x", Place::Outside),
             ("pipe:[1]", Place::Unversioned),

@@ -6,12 +6,11 @@ use super::job::Pin;
 use super::policy::{Layout, Place};
 use super::read::{self, Read};
 use crate::observation::ContentSink;
-use crate::options::Limits;
+use crate::options::{Limits, Options};
 use crate::sys::fd::Stat;
 use agentprov_model::{Content, FileState, HashOnly, Kept, OsBytes};
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, RawFd};
-use std::path::Path;
 use std::sync::Arc;
 
 /// States by path, and everything that is needed to make a new one.
@@ -27,12 +26,13 @@ pub(crate) struct States {
 }
 
 impl States {
-    pub(crate) fn new(workspace: &Path, sink: Arc<dyn ContentSink>, limits: Limits, contents: bool) -> Self {
+    pub(crate) fn new(options: &Options, sink: Arc<dyn ContentSink>) -> Self {
+        let workspace = options.workspace.as_path();
         Self {
-            layout: Layout::new(workspace),
+            layout: Layout::new(workspace, &options.own_files),
             sink,
-            limits,
-            contents,
+            limits: options.limits,
+            contents: options.contents,
             git: Git::new(workspace),
             ignore: Ignore::new(workspace),
             known: HashMap::new(),

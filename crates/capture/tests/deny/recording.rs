@@ -109,6 +109,7 @@ pub(crate) fn again(
         limits: Limits::default(),
         contents: false,
         sample_interval: Duration::from_millis(25),
+        own_files: Vec::new(),
     };
     let counts = Counts { denied: 0, passed: 0, wrong: 0, other: String::new() };
     let counter = Counter { sort, hint: hint.to_owned(), counts, report: report.clone() };

@@ -4,13 +4,14 @@ mod lineage;
 mod openers;
 mod owner;
 
-pub use owner::{EarlierStatement, LineStatus, Owner, Statement};
+pub use owner::{EarlierStatement, LineStatus, Owner, OwnerCall, Statement};
 
 use crate::attempts::attempts;
 use crate::diff::{AttemptRow, snapshot_id, spans, split_lines};
 use crate::error::GraphError;
 use crate::processes::ProcessTable;
 use crate::scope_context::Scopes;
+use crate::tool_calls::ToolCalls;
 use crate::versions::{Contents, FilePath, exists, history, kind_of, same_state, sha256_text};
 use agentprov_model::{FileState, OsBytes, schema};
 use agentprov_store::{Reader, RunRow};
@@ -133,7 +134,13 @@ pub fn blame(reader: &Reader, run: &RunRow, file: &FilePath, line: Option<LineNo
         _ if !exists(state) => (Vec::new(), Some(0), Some("the file is not there at the end of the run".to_owned())),
         Some(Text::Known { bytes, lines }) => {
             let processes = ProcessTable::load(reader, run)?;
-            let witness = Witness { versions: &history.versions, processes: &processes, attempts: &attempts };
+            let tool_calls = ToolCalls::load(reader, run, &processes)?;
+            let witness = Witness {
+                versions: &history.versions,
+                processes: &processes,
+                attempts: &attempts,
+                tool_calls: &tool_calls,
+            };
             let all = split_lines(bytes);
             let wanted = wanted(line, all.len(), file)?;
             let rows = wanted.map(|index| {

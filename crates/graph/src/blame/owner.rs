@@ -4,12 +4,13 @@ use crate::attempts::Attempt;
 use crate::blame::lineage::{Earlier, Line, Origin};
 use crate::processes::ProcessTable;
 use crate::timeline::command_line;
+use crate::tool_calls::{Binding, BindingState, Call, Rung, ToolCalls};
 use crate::versions::{Version, cause_name};
 use agentprov_model::{AttemptNo, Basis, EventTime, OsBytes, ProcessId};
 use serde::Serialize;
 
 /// A process that wrote, or may have written, a line.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Owner {
     /// Process.
     pub process_id: String,
@@ -38,15 +39,38 @@ pub struct Owner {
     /// Session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// Tool call.
+    /// Tool call: the one that an agent declared where it is known, else the recording's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
+    /// What an agent declared: which call, and on what ground.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared: Option<OwnerCall>,
     /// The fact that the owner stands on: the version, or the open for writing.
     pub event_id: String,
     /// Its leaf number.
     pub seq: u64,
     /// Name under which the line was written.
     pub path: OsBytes,
+}
+
+/// The declared tool call in which a line was written.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct OwnerCall {
+    /// `bound` or `ambiguous`.
+    pub state: BindingState,
+    /// The call; where it is ambiguous every candidate.
+    pub tool_call_ids: Vec<String>,
+    /// The tool.
+    pub tool: String,
+    /// Which agent.
+    pub agent: &'static str,
+    /// Rung of the ladder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rung: Option<Rung>,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// Facts.
+    pub evidence: Vec<String>,
 }
 
 /// What is known of who wrote a line.
@@ -105,6 +129,7 @@ pub(super) struct Witness<'a> {
     pub(super) versions: &'a [Version],
     pub(super) processes: &'a ProcessTable,
     pub(super) attempts: &'a [Attempt],
+    pub(super) tool_calls: &'a ToolCalls,
 }
 
 impl Witness<'_> {
@@ -177,7 +202,15 @@ impl Witness<'_> {
         let exec = known.and_then(|known| known.execs.iter().rev().find(|exec| exec.at <= at));
         let argv = exec.map(|exec| exec.exec.argv.clone());
         let started = self.attempts.iter().find(|attempt| attempt.no == no).map(|attempt| &attempt.started);
+        let binding = self.tool_calls.of_fact(seq).or_else(|| self.tool_calls.of_process(&process));
+        let binding = binding.filter(|binding| binding.has_calls());
+        let calls =
+            binding.map(|binding| binding.calls.iter().map(|no| &self.tool_calls.calls[*no]).collect::<Vec<_>>());
+        let call = calls.as_ref().filter(|calls| calls.len() == 1).and_then(|calls| calls.first().copied());
+        let call = call.filter(|_| binding.is_some_and(|binding| binding.state == BindingState::Bound));
+        let session = call.and_then(|call| call.session.as_ref()).map(ToString::to_string);
         Owner {
+            declared: binding.zip(calls).and_then(|(binding, calls)| owner_call(binding, &calls)),
             process_id: process.to_string(),
             pid: known.map(|known| known.started.pid),
             command: argv.as_deref().map(command_line),
@@ -187,13 +220,26 @@ impl Witness<'_> {
             at: at.to_rfc3339(),
             attempt: no,
             attempt_id: started.map(|started| started.attempt_id.to_string()),
-            session_id: started.map(|started| started.session_id.to_string()),
-            tool_call_id: started.map(|started| started.tool_call_id.to_string()),
+            session_id: session.or_else(|| started.map(|started| started.session_id.to_string())),
+            tool_call_id: call.map(Call::name).or_else(|| started.map(|started| started.tool_call_id.to_string())),
             event_id,
             seq,
             path,
         }
     }
+}
+
+fn owner_call(binding: &Binding, calls: &[&Call]) -> Option<OwnerCall> {
+    let first = calls.first()?;
+    Some(OwnerCall {
+        state: binding.state,
+        tool_call_ids: calls.iter().map(|call| call.name()).collect(),
+        tool: first.tool.clone(),
+        agent: first.agent.name(),
+        rung: binding.rung,
+        confidence: f64::from(binding.confidence) / 1000.0,
+        evidence: binding.evidence.iter().map(ToString::to_string).collect(),
+    })
 }
 
 fn bare(status: LineStatus) -> Statement {

@@ -8,6 +8,7 @@ use crate::error::GraphError;
 use crate::observe::seqs_of_type;
 use crate::processes::{Process, ProcessTable};
 use crate::scope_context::{Scope, Scopes};
+use crate::tool_calls::ToolCalls;
 use crate::versions::Version;
 use agentprov_model::index::{IndexKey, KeyKind};
 use agentprov_model::{
@@ -21,10 +22,11 @@ pub(super) const MOST_FACTS: usize = 1_000;
 
 /// Nodes and edges near a target.
 pub(super) struct Neighbourhood<'a> {
-    reader: &'a Reader,
-    run: &'a RunRow,
+    pub(super) reader: &'a Reader,
+    pub(super) run: &'a RunRow,
     pub(super) scopes: &'a Scopes,
     pub(super) processes: &'a ProcessTable,
+    pub(super) tool_calls: &'a ToolCalls,
     children: HashMap<ProcessId, Vec<ProcessId>>,
     edges: BTreeMap<(String, String, EdgeKind), Edge>,
     /// Facts by sequence.
@@ -42,7 +44,13 @@ pub(super) struct Neighbourhood<'a> {
 }
 
 impl<'a> Neighbourhood<'a> {
-    pub(super) fn new(reader: &'a Reader, run: &'a RunRow, scopes: &'a Scopes, processes: &'a ProcessTable) -> Self {
+    pub(super) fn new(
+        reader: &'a Reader,
+        run: &'a RunRow,
+        scopes: &'a Scopes,
+        processes: &'a ProcessTable,
+        tool_calls: &'a ToolCalls,
+    ) -> Self {
         let mut children: HashMap<ProcessId, Vec<ProcessId>> = HashMap::new();
         for process in processes.iter() {
             if let Some(parent) = process.started.parent {
@@ -54,6 +62,7 @@ impl<'a> Neighbourhood<'a> {
             run,
             scopes,
             processes,
+            tool_calls,
             children,
             edges: BTreeMap::new(),
             facts: BTreeMap::new(),
@@ -75,7 +84,7 @@ impl<'a> Neighbourhood<'a> {
         edges
     }
 
-    fn see(&mut self, side: Side, seen: Sighting) {
+    pub(super) fn see(&mut self, side: Side, seen: Sighting) {
         let Sighting { kind, from, to, at, event, access } = seen;
         let edge = Edge {
             run_id: self.run.id.to_string(),

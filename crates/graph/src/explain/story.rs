@@ -1,5 +1,6 @@
 //! The answer in lines for people: from the thing back to the run.
 
+use super::declared;
 use super::neighbourhood::Neighbourhood;
 use super::target::Found;
 use crate::processes::Process;
@@ -22,15 +23,20 @@ pub(super) fn tell(near: &Neighbourhood<'_>, found: &Found) -> Vec<String> {
             versions(near, &mut lines);
         }
         Found::Attempt(attempt) | Found::ToolCall(attempt) => scope(near, *attempt, &mut lines),
+        Found::DeclaredCall(name) => {
+            if let Some((no, _)) = near.tool_calls.find(name) {
+                declared::tell(near, no, &mut lines);
+            }
+        }
         Found::Process(process) => chain(near, *process, None, &mut lines),
-        Found::Event(_, fact) => {
+        Found::Event(seq, fact) => {
             lines.push(format!("{} {}: {}", fact.event_type().name(), fact.id, sentence(fact)));
-            cause(near, fact, &mut lines);
+            cause(near, *seq, fact, &mut lines);
         }
         Found::Judged(judged) => {
             lines.extend(judged.tell());
-            let (_, fact) = judged.event.as_ref().unwrap_or(&judged.decision);
-            cause(near, fact, &mut lines);
+            let (seq, fact) = judged.event.as_ref().unwrap_or(&judged.decision);
+            cause(near, *seq, fact, &mut lines);
         }
     }
     if near.facts_left_out > 0 {
@@ -43,16 +49,20 @@ fn versions(near: &Neighbourhood<'_>, lines: &mut Vec<String>) {
     let told: Vec<(&Seq, &Fact)> =
         near.facts.iter().filter(|(_, fact)| matches!(fact.what, What::FileVersion(_))).collect();
     let skipped = told.len().saturating_sub(TOLD_VERSIONS);
-    for (_, fact) in told.into_iter().rev().take(TOLD_VERSIONS) {
+    for (seq, fact) in told.into_iter().rev().take(TOLD_VERSIONS) {
         lines.push(format!("<- {} at {} ({})", sentence(fact), fact.at, fact.id));
-        cause(near, fact, lines);
+        cause(near, *seq, fact, lines);
     }
     if skipped > 0 {
         lines.push(format!("<- {skipped} earlier versions"));
     }
 }
 
-fn cause(near: &Neighbourhood<'_>, fact: &Fact, lines: &mut Vec<String>) {
+fn cause(near: &Neighbourhood<'_>, seq: Seq, fact: &Fact, lines: &mut Vec<String>) {
+    // What an agent wrote itself is a call's by its path; what a process did is its call's, and stands with the process.
+    let named = fact.process.iter().any(|process| near.tool_calls.of_process(process).is_some_and(|b| b.has_calls()));
+    let own_hand = near.tool_calls.of_fact(seq).filter(|_| !named);
+    lines.extend(own_hand.and_then(|binding| declared::cause(near, binding)));
     let writers: &[ProcessId] = match &fact.what {
         What::FileVersion(version) => &version.writers,
         _ => &[],
@@ -81,6 +91,7 @@ fn chain(near: &Neighbourhood<'_>, id: ProcessId, at: Option<EventTime>, lines: 
     for process in &lineage {
         lines.push(format!("   <- process {} (pid {}): {}", process.id, process.started.pid, command(process, at)));
     }
+    lines.extend(near.tool_calls.of_process(&id).and_then(|binding| declared::cause(near, binding)));
     if let Some(process) = lineage.first() {
         scope(near, process.attempt, lines);
     }

@@ -9,7 +9,7 @@ use crate::selection::nearest;
 use crate::timeline::known_process;
 use crate::versions::{FilePath, Version, resolve_file};
 use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{AttemptNo, ContentId, EventId, Fact, OsBytes, ProcessId};
+use agentprov_model::{AttemptNo, ContentId, EventId, EventType, Fact, OsBytes, ProcessId};
 use agentprov_store::{Reader, RunRow, Seq};
 
 /// What the user named.
@@ -101,6 +101,8 @@ pub(super) enum Found {
     Versions(Vec<Version>),
     Attempt(AttemptNo),
     ToolCall(AttemptNo),
+    /// One that an agent declared, by its name in the run.
+    DeclaredCall(String),
     Process(ProcessId),
     Event(Seq, Box<Fact>),
     Judged(Box<Judged>),
@@ -119,6 +121,7 @@ impl Found {
                     GraphError::NotFound { kind: "attempt", name: id.clone(), suggestion: nearest(id, names) }
                 })
             }
+            Target::ToolCall(id) if is_declared(reader, run, id)? => Ok(Self::DeclaredCall(id.clone())),
             Target::ToolCall(id) => {
                 let scopes = Scopes::load(reader, run)?;
                 let found = scopes.of_tool_call(id).map(|scope| Self::ToolCall(scope.attempt.no));
@@ -137,6 +140,14 @@ impl Found {
             Target::Risk(id) => Judged::look_up(reader, run, id).map(|judged| Self::Judged(Box::new(judged))),
         }
     }
+}
+
+/// True where an agent declared a call of that name; `#2` and so on name further calls under one synthetic id.
+fn is_declared(reader: &Reader, run: &RunRow, name: &str) -> Result<bool, GraphError> {
+    let id = name.split_once('#').map_or(name, |(id, _)| id);
+    let key = IndexKey { kind: KeyKind::DeclaredCall, value: id.as_bytes() };
+    let declares = |fact: &Fact| matches!(fact.event_type(), EventType::DeclaredCallStart | EventType::DeclaredCallEnd);
+    Ok(reader.facts_by_key(run.no, key)?.iter().any(|(_, fact)| declares(fact)))
 }
 
 fn file(reader: &Reader, run: &RunRow, path: &OsBytes) -> Result<Found, GraphError> {

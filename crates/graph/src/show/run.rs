@@ -4,11 +4,13 @@ use crate::attempts::{Attempt, attempts, facts_of_type};
 use crate::coverage::{ClassCoverage, coverage};
 use crate::error::GraphError;
 use crate::processes::ProcessTable;
+use crate::reconcile::{Reconciliation, reconcile_loaded};
 use crate::runs::{RunOutcome, outcome_of};
 use crate::security::Standing;
 use crate::show::activity::{Destination, GapRow, Network, PrivilegeRow, ReadGroup, Reads, gap_row, privilege_row};
 use crate::show::process::{ProcessRow, tree};
 use crate::timeline::command_line;
+use crate::tool_calls::ToolCalls;
 use crate::versions::{ChangeRow, ChangedFile, changed_files};
 use agentprov_model::index::CountGroup;
 use agentprov_model::{AttemptNo, ContentId, EventType, Kept, OsBytes, OutputStream, ProcessKey, What};
@@ -17,7 +19,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A run, or one attempt of it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct ShowRun {
     /// Run.
     pub run_id: String,
@@ -32,6 +34,9 @@ pub struct ShowRun {
     pub facts: u64,
     /// Attempts.
     pub attempts: Vec<ShownAttempt>,
+    /// What agents declared, and what came of it; absent where no agent spoke.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Box<Reconciliation>>,
     /// Processes as a tree.
     pub processes: Vec<ProcessRow>,
     /// Files of the workspace whose end differs from their beginning.
@@ -136,6 +141,7 @@ pub(super) fn show_run(
         ended_at: attempts.last().and_then(Attempt::ended_at).map(|at| at.to_rfc3339()),
         facts: run.size,
         attempts: attempts.iter().map(|attempt| shown_attempt(attempt, alive)).collect(),
+        declared: declared(reader, run, &table)?,
         processes: tree(&table, only),
         changed_files: inside,
         changed_outside: outside,
@@ -149,6 +155,15 @@ pub(super) fn show_run(
         counts: reader.tallies(run.no, CountGroup::Type)?,
         risk: Standing::of(reader, run)?.clause(),
     })
+}
+
+/// Calls are those of the run: an agent may work through several attempts.
+fn declared(reader: &Reader, run: &RunRow, table: &ProcessTable) -> Result<Option<Box<Reconciliation>>, GraphError> {
+    let tool_calls = ToolCalls::load(reader, run, table)?;
+    if tool_calls.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(reconcile_loaded(reader, run, table, &tool_calls)?)))
 }
 
 fn shown_attempt(attempt: &Attempt, alive: &dyn Fn(&ProcessKey) -> bool) -> ShownAttempt {

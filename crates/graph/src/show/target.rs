@@ -77,6 +77,9 @@ pub fn resolve_id(
     if let Some(target) = find_attempt(reader, &rows, text)? {
         return Ok(target);
     }
+    if let Some(target) = find_declared(reader, &rows, text)? {
+        return Ok(target);
+    }
     let newest = run.or_else(|| rows.iter().max_by_key(|row| (row.updated, row.no)));
     let Some(newest) = newest else {
         return Err(GraphError::NoRuns(reader.store().dir().display().to_string()));
@@ -125,6 +128,20 @@ fn find_event(reader: &Reader, run: Option<&RunRow>, id: EventId) -> Result<Opti
         None => reader.find_event(&id)?,
     };
     Ok(found.map(|(run, row)| Target::Event(run, row)))
+}
+
+/// The fact in which an agent first spoke of a tool call or session.
+fn find_declared(reader: &Reader, rows: &[RunRow], text: &str) -> Result<Option<Target>, GraphError> {
+    for kind in [KeyKind::DeclaredCall, KeyKind::DeclaredSession] {
+        for row in rows {
+            let key = IndexKey { kind, value: text.as_bytes() };
+            let Some((_, fact)) = reader.facts_by_key(row.no, key)?.into_iter().next() else { continue };
+            if let Some(event) = reader.event(row.no, &fact.id)? {
+                return Ok(Some(Target::Event(row.clone(), event)));
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn find_content(reader: &Reader, text: &str) -> Result<Option<Target>, GraphError> {

@@ -1,6 +1,10 @@
 //! One line for people about a fact.
 
+mod declared;
+mod mcp;
 mod telemetry;
+
+pub use declared::tool_input;
 
 use agentprov_model::{
     Access, CallResult, Fact, FileChanged, FileOp, FileOpened, FileState, FileVersion, NetworkCall, NetworkOp, OsBytes,
@@ -58,6 +62,8 @@ pub fn sentence(fact: &Fact) -> String {
             let rows = &batch.rows;
             format!("{}: {} read, {} ingested, {} failed", batch.id, rows.read, rows.ingested, rows.failed)
         }
+        What::Declared(declared) => declared::declared(declared),
+        What::Mcp(said) => mcp::mcp(said),
         What::RawLines(raw) => format!("{} raw rows, {} bytes", raw.lines, raw.content.size),
     }
 }

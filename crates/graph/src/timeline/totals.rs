@@ -21,6 +21,7 @@ pub struct Totals {
 const fn lane_of(kind: EventType) -> Lane {
     match kind {
         EventType::ToolCallStart | EventType::ToolCallEnd => Lane::AgentContext,
+        kind if kind.is_declared() => Lane::AgentContext,
         EventType::ProcessStart | EventType::ProcessEnd => Lane::RuntimeProcess,
         EventType::CoverageGap | EventType::Output | EventType::Interrupted => Lane::Evidence,
         EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {

@@ -35,8 +35,12 @@ pub(super) fn links_check(
         }
     }
     if attempts.is_empty() {
-        let message = "the run has no attempt";
-        findings.push(Finding::new(Outcome::BrokenLink, Place::default(), message));
+        // Without a process it holds what agents and sensors told, and nothing is missing from it.
+        let (outcome, message) = match processes.is_empty() {
+            true => (Outcome::IncompleteCoverage, "the run was not recorded: it holds what others told"),
+            false => (Outcome::BrokenLink, "the run has no attempt"),
+        };
+        findings.push(Finding::new(outcome, Place::default(), message));
     }
     for process in processes.iter() {
         let place = Place::name(process.id);

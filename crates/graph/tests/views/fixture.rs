@@ -228,6 +228,7 @@ impl Fixture {
             argv_cut: None,
             cwd,
             result,
+            commands: Vec::new(),
         };
         self.say(Some(process), What::ProcessExec(exec))
     }

@@ -1,5 +1,6 @@
-//! A thread that commits prepared facts in small transactions.
+//! A thread that commits prepared facts in small transactions, and takes in what hooks left in the spool.
 
+use crate::hooks::{Spool, drain_into, wall_clock};
 use agentprov_model::{AttemptNo, RunId};
 use agentprov_store::{Durability, Prepared, RunNo, StoreError, Writer};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -34,10 +35,20 @@ pub(super) struct Appender {
 
 struct Committer {
     writer: Writer,
-    run: RunNo,
+    scope: Scope,
     lost: Option<Lost>,
     /// Space on the disk that the closing facts get when nothing else is left.
     reserve: Option<File>,
+    /// Hooks of agents that are being recorded; opened when the first one has spoken.
+    spool: Option<Spool>,
+}
+
+/// Where facts go.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    pub(super) run: RunNo,
+    pub(super) run_id: RunId,
+    pub(super) attempt: AttemptNo,
 }
 
 /// A file without a name: the kernel frees its space even where this process is killed.
@@ -50,11 +61,11 @@ fn reserve(data_dir: &Path) -> std::io::Result<File> {
 }
 
 impl Appender {
-    pub(super) fn start(writer: Writer, run: RunNo, data_dir: &Path) -> Result<Self, StoreError> {
+    pub(super) fn start(writer: Writer, scope: Scope, data_dir: &Path) -> Result<Self, StoreError> {
         // A disk too full for the reserve is found out by the first commit.
         let reserve = reserve(data_dir).ok();
         let (queue, facts) = crossbeam_channel::bounded(QUEUE);
-        let mut committer = Committer { writer, run, lost: None, reserve };
+        let mut committer = Committer { writer, scope, lost: None, reserve, spool: None };
         let thread = std::thread::Builder::new()
             .name("append".into())
             .spawn(move || {
@@ -82,8 +93,9 @@ impl Appender {
             return Err(StoreError::Damaged("the append thread failed".into()));
         };
         drop(committer.reserve.take());
+        committer.take_hooks(true);
         let (facts, attempt) = closing(committer.lost.as_ref());
-        let run = committer.run;
+        let run = committer.scope.run;
         committer.writer.transaction(Durability::Power, |batch| {
             for fact in &facts {
                 batch.append(run, fact)?;
@@ -107,6 +119,7 @@ impl Committer {
             }
             self.commit(&pending);
             pending.clear();
+            self.take_hooks(false);
         }
     }
 
@@ -116,7 +129,7 @@ impl Committer {
             lost.count += facts.len() as u64;
             return;
         }
-        let run = self.run;
+        let run = self.scope.run;
         let result = self.writer.transaction(Durability::Process, |batch| {
             for fact in facts {
                 batch.append(run, fact)?;
@@ -126,5 +139,19 @@ impl Committer {
         if let Err(error) = result {
             self.lost = Some(Lost { count: facts.len() as u64, why: error.to_string(), hint: error.hint() });
         }
+    }
+
+    /// What can't be taken in now stays in the spool for whoever opens the store next.
+    fn take_hooks(&mut self, last: bool) {
+        if self.spool.is_none() {
+            self.spool = Spool::open(self.writer.store().dir()).ok().flatten();
+        }
+        let Some(spool) = self.spool.as_ref().filter(|spool| spool.is_empty().is_ok_and(|empty| !empty)) else {
+            return;
+        };
+        let store = self.writer.store().clone();
+        let own = (&self.scope.run_id, self.scope.attempt);
+        let now = wall_clock();
+        let _ = drain_into(&store, spool, &mut self.writer, own, last, now, &agentprov_capture::is_alive);
     }
 }

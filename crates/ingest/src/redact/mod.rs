@@ -1,24 +1,33 @@
 //! Taking secrets out before anything is stored, with a receipt for each.
 
+mod declared;
+mod mcp;
 mod rules;
 
 use agentprov_model::{OsBytes, Outcome, ProcessExec, Redaction, SocketAddress, TelemetryBody, TelemetryEvent, What};
 use regex::bytes::{Captures, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
-use rules::{RULES, SECRET_FLAGS};
+use rules::{RULES, Rule, SECRET_FLAGS};
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
 /// Recognises the shapes of known secrets. Cheap to clone; the patterns are compiled once.
 #[derive(Clone, Copy, Debug)]
 pub struct Redactor {
-    patterns: &'static Patterns,
+    /// Says in one pass which rules match; nearly every text matches none. Absent where few texts come, for compiling it
+    /// takes longer than looking at them.
+    any: Option<&'static RegexSet>,
 }
 
-#[derive(Debug)]
-struct Patterns {
-    /// Says in one pass which rules match; nearly every text matches none.
-    any: RegexSet,
-    each: Vec<Regex>,
+/// The pattern of a rule, compiled when it is first needed.
+fn pattern(index: usize) -> &'static Regex {
+    static EACH: [OnceLock<Regex>; RULES.len()] = [const { OnceLock::new() }; RULES.len()];
+    let compile = || RegexBuilder::new(RULES[index].pattern).unicode(false).build();
+    EACH[index].get_or_init(|| compile().expect("the rules compile, a test sees to it"))
+}
+
+/// True where the text holds a word that every match of the rule holds; `lower` is the text in lower case.
+fn may_match(rule: &Rule, lower: &[u8]) -> bool {
+    rule.needs.iter().any(|word| memchr::memmem::find(lower, word.as_bytes()).is_some())
 }
 
 /// A text after redaction.
@@ -37,31 +46,39 @@ impl Default for Redactor {
 }
 
 impl Redactor {
-    /// The redactor with all rules.
+    /// The redactor with all rules, for many texts.
     pub fn new() -> Self {
-        static PATTERNS: OnceLock<Patterns> = OnceLock::new();
-        let patterns = PATTERNS.get_or_init(|| {
-            let sources = || RULES.iter().map(|rule| rule.pattern);
-            Patterns {
-                any: RegexSetBuilder::new(sources())
-                    .unicode(false)
-                    .build()
-                    .expect("the rules compile, a test sees to it"),
-                each: sources()
-                    .map(|source| RegexBuilder::new(source).unicode(false).build().expect("the rules compile"))
-                    .collect(),
-            }
+        static ANY: OnceLock<RegexSet> = OnceLock::new();
+        let sources = RULES.iter().map(|rule| rule.pattern);
+        let any = ANY.get_or_init(|| {
+            RegexSetBuilder::new(sources).unicode(false).build().expect("the rules compile, a test sees to it")
         });
-        Self { patterns }
+        Self { any: Some(any) }
+    }
+
+    /// The same rules for a few texts: only those are compiled that may match.
+    pub const fn for_few_texts() -> Self {
+        Self { any: None }
+    }
+
+    /// Rules that may match the text, in their order.
+    fn candidates(&self, text: &[u8]) -> Vec<usize> {
+        match self.any {
+            Some(any) => any.matches(text).into_iter().collect(),
+            None => {
+                let lower = text.to_ascii_lowercase();
+                (0..RULES.len()).filter(|index| may_match(&RULES[*index], &lower)).collect()
+            }
+        }
     }
 
     /// Takes the secrets out of a text.
     pub fn text<'t>(&self, text: &'t [u8]) -> Redacted<'t> {
         let mut result = Redacted { text: Cow::Borrowed(text), receipts: Vec::new() };
-        for index in self.patterns.any.matches(text) {
+        for index in self.candidates(text) {
             let rule = RULES[index].id;
             let mut count = 0;
-            let replaced = self.patterns.each[index].replace_all(&result.text, |captures: &Captures<'_>| {
+            let replaced = pattern(index).replace_all(&result.text, |captures: &Captures<'_>| {
                 count += 1;
                 replacement(captures, rule)
             });
@@ -95,6 +112,8 @@ impl Redactor {
                 }
             }
             What::Telemetry(event) => self.telemetry(event, &mut receipts),
+            What::Declared(declared) => declared::redact(self, declared, &mut receipts),
+            What::Mcp(said) => mcp::redact(self, said, &mut receipts),
             _ => {}
         }
         receipts

@@ -94,6 +94,7 @@ fn ancestors_and_users_are_known_to_rules() {
         argv_cut: None,
         cwd: None,
         result: CallResult::Ok(0),
+        commands: Vec::new(),
     };
     let setuid =
         PrivilegeCall { call: "setuid".into(), args: vec![("uid".into(), "1000".into())], result: CallResult::Ok(0) };

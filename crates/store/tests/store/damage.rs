@@ -1,7 +1,7 @@
 //! Every kind of damage that `fsck` names.
 
 use crate::fixture::{Place, append};
-use agentprov_store::fsck;
+use agentprov_store::{StoreError, fsck};
 
 /// Problems that `fsck` finds after a statement was run on the database.
 fn after(sql: &str) -> Vec<&'static str> {
@@ -48,4 +48,15 @@ fn each_damage_has_its_name() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_value_of_another_type_is_damage() {
+    for sql in ["UPDATE run SET size = 'many'", "UPDATE run SET frontier = 'text'", "UPDATE run SET id = 'bad id'"] {
+        let place = Place::new();
+        append(&place.store(), "r", "s", 0..3).expect("facts");
+        place.sql().execute(sql, []).expect("a statement");
+        let read = place.store().reader().expect("a reader").runs();
+        assert!(matches!(read, Err(StoreError::Damaged(_))), "{sql}: {read:?}");
+    }
 }

@@ -4,4 +4,5 @@ mod append;
 mod damage;
 mod fixture;
 mod look_up;
+mod queue;
 mod schema;

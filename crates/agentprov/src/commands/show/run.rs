@@ -19,6 +19,9 @@ pub(super) fn print(out: &mut impl Write, clock: Clock, run: &ShowRun, extent: E
     for attempt in &run.attempts {
         print_attempt(out, clock, attempt)?;
     }
+    if let Some(declared) = &run.declared {
+        crate::commands::reconcile::story(out, declared, extent.rows(MOST_ROWS))?;
+    }
     processes(out, &run.processes, extent)?;
     files(out, "files changed", &run.changed_files, extent)?;
     if !run.changed_outside.is_empty() {

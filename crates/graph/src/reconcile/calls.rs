@@ -1,0 +1,384 @@
+//! One declared call with its effects, and where it did other than it says.
+
+use super::Absence;
+use super::undeclared::{UndeclaredRow, deed};
+use crate::processes::{Process, ProcessTable};
+use crate::timeline::{command_line, tool_input};
+use crate::tool_calls::{Binding, BindingState, Call, CallNo, ClosedBy, Deed, Effect, Rung, ToolCalls};
+use agentprov_model::declared::{CallStatus, IdOrigin, ToolClass, ToolInput};
+use agentprov_model::network::SocketAddress;
+use agentprov_model::{EventId, OsBytes};
+use serde::Serialize;
+
+/// Where a call stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallState {
+    /// Its effect was seen.
+    Matched,
+    /// Its effect is one of several calls'.
+    Ambiguous,
+    /// An effect is due, and none was seen.
+    Unmatched,
+    /// None was seen, and the recording does not allow to say that there was none.
+    Undecided,
+    /// None is due: it reads, asks or was refused.
+    NotDue,
+    /// Nothing was recorded that it could be compared with.
+    DeclaredOnly,
+}
+
+impl CallState {
+    /// The name as it stands in documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Ambiguous => "ambiguous",
+            Self::Unmatched => "unmatched",
+            Self::Undecided => "undecided",
+            Self::NotDue => "not_due",
+            Self::DeclaredOnly => "declared_only",
+        }
+    }
+}
+
+/// One call.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct CallRow {
+    /// Its name: the id, with an ordinal where a synthetic id names several.
+    pub tool_call_id: String,
+    /// Who gave the id: `agent` or `synthetic`.
+    pub id_origin: IdOrigin,
+    /// Which agent.
+    pub agent: &'static str,
+    /// Session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// Subagent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subagent: Option<String>,
+    /// Tool.
+    pub tool: String,
+    /// What such a tool does.
+    pub class: ToolClass,
+    /// What it was given, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// When it began; absent where its beginning is not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    /// How, as the agent says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<CallStatus>,
+    /// What closed its window.
+    pub closed_by: &'static str,
+    /// Its end was never told.
+    pub never_ended: bool,
+    /// Where it stands.
+    pub state: CallState,
+    /// Where it did other than it says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
+    /// Its processes, in order of start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<ProcessLink>,
+    /// Files that it wrote.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileRow>,
+    /// Addresses that it reached for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub network: Vec<NetworkRow>,
+    /// Facts that declare it.
+    pub evidence: Vec<String>,
+}
+
+/// One way in which a call did other than it says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Difference {
+    /// Its kind.
+    pub kind: &'static str,
+    /// In words.
+    pub what: String,
+    /// Facts.
+    pub evidence: Vec<String>,
+}
+
+/// Why something belongs to a call.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Link {
+    /// State.
+    pub state: BindingState,
+    /// Rung.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rung: Option<Rung>,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// Other calls that it may belong to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
+    /// Facts.
+    pub evidence: Vec<String>,
+}
+
+/// A process of a call.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ProcessLink {
+    /// The process.
+    pub process_id: String,
+    /// Its parent is no process of the call.
+    pub root: bool,
+    /// What it ran first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// It began after the call had ended, or lived on.
+    pub background: bool,
+    /// Why it belongs to the call.
+    #[serde(flatten)]
+    pub link: Link,
+}
+
+/// A file of a call.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct FileRow {
+    /// Path, below the workspace where it lies there.
+    pub path: OsBytes,
+    /// In words.
+    pub what: String,
+    /// Fact.
+    pub event_id: String,
+    /// Why it belongs to the call.
+    #[serde(flatten)]
+    pub link: Link,
+}
+
+/// A connection of a call.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct NetworkRow {
+    /// The address.
+    pub address: String,
+    /// Fact.
+    pub event_id: String,
+    /// Why it belongs to the call.
+    #[serde(flatten)]
+    pub link: Link,
+}
+
+pub(super) fn rows(
+    tool_calls: &ToolCalls,
+    processes: &ProcessTable,
+    undeclared: &[UndeclaredRow],
+    absence: &Absence,
+    recorded: bool,
+) -> Vec<CallRow> {
+    let desk = Desk { tool_calls, processes, undeclared, absence, recorded };
+    (0..tool_calls.calls.len()).map(|no| desk.row(no)).collect()
+}
+
+struct Desk<'d> {
+    tool_calls: &'d ToolCalls,
+    processes: &'d ProcessTable,
+    undeclared: &'d [UndeclaredRow],
+    absence: &'d Absence,
+    recorded: bool,
+}
+
+impl Desk<'_> {
+    fn row(&self, no: CallNo) -> CallRow {
+        let call = &self.tool_calls.calls[no];
+        let processes: Vec<ProcessLink> =
+            self.tool_calls.processes_of(no, self.processes).map(|(process, b)| self.process(no, process, b)).collect();
+        let effects: Vec<&Effect> = self.tool_calls.effects_of(no).collect();
+        let state = self.state(no, &processes, &effects);
+        let told = call.started.iter().chain(&call.ended);
+        CallRow {
+            tool_call_id: call.name(),
+            id_origin: call.id.origin,
+            agent: call.agent.name(),
+            session_id: call.session.as_ref().map(ToString::to_string),
+            subagent: call.subagent.clone(),
+            tool: call.tool.clone(),
+            class: call.class,
+            input: tool_input(&call.input),
+            started_at: call.started.map(|told| told.at.to_rfc3339()),
+            ended_at: call.ended.map(|told| told.at.to_rfc3339()),
+            status: call.status,
+            closed_by: call.window.closed_by.name(),
+            never_ended: call.window.closed_by != ClosedBy::End,
+            state,
+            differences: self.differences(no, state, &effects),
+            files: effects.iter().filter_map(|effect| self.file(no, effect)).collect(),
+            network: effects.iter().filter_map(|effect| self.connection(no, effect)).collect(),
+            processes,
+            evidence: told.map(|told| told.event.to_string()).collect(),
+        }
+    }
+
+    fn state(&self, no: CallNo, processes: &[ProcessLink], effects: &[&Effect]) -> CallState {
+        if !self.recorded {
+            return CallState::DeclaredOnly;
+        }
+        let call = &self.tool_calls.calls[no];
+        let of_processes = processes.iter().map(|row| row.link.state);
+        let of_effects = effects.iter().filter_map(|effect| effect.binding.as_ref().map(|binding| binding.state));
+        let states: Vec<BindingState> = match call.class {
+            // Files may be written by several; whose command it is stands with the process.
+            ToolClass::Shell => of_processes.collect(),
+            _ => of_processes.chain(of_effects).collect(),
+        };
+        if states.contains(&BindingState::Bound) || self.tool_calls.unchanged(no).is_some() {
+            return CallState::Matched;
+        }
+        if states.contains(&BindingState::Ambiguous) {
+            return CallState::Ambiguous;
+        }
+        let due = matches!(call.class, ToolClass::Shell | ToolClass::Edit) && call.status != Some(CallStatus::Denied);
+        // Of an agent whose process is not known nobody can say what it did not do.
+        let known = call.agent_process.is_some_and(|agent| self.processes.find(&agent).is_some());
+        match (due, known && self.absence.effects_claimable) {
+            (false, _) => CallState::NotDue,
+            (true, true) => CallState::Unmatched,
+            (true, false) => CallState::Undecided,
+        }
+    }
+
+    // --- links ---
+
+    fn link(&self, no: CallNo, binding: &Binding) -> Link {
+        let others = binding.calls.iter().filter(|other| **other != no);
+        Link {
+            state: binding.state,
+            rung: binding.rung,
+            confidence: f64::from(binding.confidence) / 1000.0,
+            alternatives: others.map(|other| self.tool_calls.calls[*other].name()).collect(),
+            evidence: texts(&binding.evidence),
+        }
+    }
+
+    fn process(&self, no: CallNo, process: &Process, binding: &Binding) -> ProcessLink {
+        let of_call = |id| self.tool_calls.of_process(&id).is_some_and(|parent| parent.calls.contains(&no));
+        let end = self.tool_calls.calls[no].window.to;
+        let lives_on = end.is_some_and(|end| process.outlived || process.ended_at.is_none_or(|ended| ended > end));
+        ProcessLink {
+            process_id: process.id.to_string(),
+            root: !process.started.parent.is_some_and(of_call),
+            command: process.execs.first().map(|exec| command_line(&exec.exec.argv)),
+            background: lives_on,
+            link: self.link(no, binding),
+        }
+    }
+
+    fn file(&self, no: CallNo, effect: &Effect) -> Option<FileRow> {
+        let Deed::File { path, workspace_path, .. } = &effect.deed else { return None };
+        Some(FileRow {
+            path: workspace_path.as_ref().unwrap_or(path).clone(),
+            what: deed(effect),
+            event_id: effect.event.to_string(),
+            link: self.link(no, effect.binding.as_ref()?),
+        })
+    }
+
+    fn connection(&self, no: CallNo, effect: &Effect) -> Option<NetworkRow> {
+        let Deed::Connection { address } = &effect.deed else { return None };
+        Some(NetworkRow {
+            address: address.to_string(),
+            event_id: effect.event.to_string(),
+            link: self.link(no, effect.binding.as_ref()?),
+        })
+    }
+
+    // --- differences ---
+
+    fn differences(&self, no: CallNo, state: CallState, effects: &[&Effect]) -> Vec<Difference> {
+        let call = &self.tool_calls.calls[no];
+        let bound: Vec<&Effect> = effects
+            .iter()
+            .copied()
+            .filter(|effect| effect.binding.as_ref().is_some_and(|binding| binding.state == BindingState::Bound))
+            .collect();
+        let mut found = Vec::new();
+        if call.status == Some(CallStatus::Denied) && state == CallState::Matched {
+            found.push(difference("ran_although_denied", "it was refused, and ran all the same", &bound));
+        }
+        found.extend(other_content(call, &bound));
+        found.extend(other_kind(call, &bound));
+        found.extend(self.other_outcome(no, call));
+        if state == CallState::Unmatched {
+            found.extend(self.instead(call));
+        }
+        found
+    }
+
+    /// The agent told of an exit status that its process did not have.
+    fn other_outcome(&self, no: CallNo, call: &Call) -> Option<Difference> {
+        let told = call.exit_status?;
+        let mut roots = self.tool_calls.processes_of(no, self.processes).filter(|(process, binding)| {
+            let parent = process.started.parent.and_then(|parent| self.tool_calls.of_process(&parent));
+            binding.state == BindingState::Bound && !parent.is_some_and(|parent| parent.calls.contains(&no))
+        });
+        let (process, _) = roots.next()?;
+        let seen = process.outcome.as_ref()?.shell_status();
+        (seen != told).then(|| Difference {
+            kind: "other_outcome",
+            what: format!("the agent tells of exit status {told}, its process ended with {seen}"),
+            evidence: texts(&[process.started_event]),
+        })
+    }
+
+    /// What the agent did in the call's window instead, where exactly one thing of that kind has no call.
+    fn instead(&self, call: &Call) -> Option<Difference> {
+        let (row_kind, kind, words) = match call.class {
+            ToolClass::Shell => ("process", "other_command", "another command ran in its window"),
+            ToolClass::Edit => ("file", "other_path", "another file was written in its window"),
+            _ => return None,
+        };
+        let agent = call.agent_process?.to_string();
+        let mut rows = self.undeclared.iter().filter(|row| {
+            row.kind == row_kind && call.window.holds(row.at) && row.agent_process.as_deref() == Some(agent.as_str())
+        });
+        match (rows.next(), rows.next()) {
+            (Some(row), None) => {
+                let evidence = row.evidence.clone();
+                Some(Difference { kind, what: format!("{words}: {}", row.what), evidence })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn texts(events: &[EventId]) -> Vec<String> {
+    events.iter().map(ToString::to_string).collect()
+}
+
+fn difference(kind: &'static str, what: impl Into<String>, effects: &[&Effect]) -> Difference {
+    Difference { kind, what: what.into(), evidence: effects.iter().map(|effect| effect.event.to_string()).collect() }
+}
+
+/// A declared content that none of the versions of its file has.
+fn other_content(call: &Call, effects: &[&Effect]) -> Option<Difference> {
+    let ToolInput::Write(write) = &call.input else { return None };
+    let declared = write.content?;
+    let contents = |effect: &&&Effect| matches!(&effect.deed, Deed::File { content: Some(_), .. });
+    let known: Vec<&Effect> = effects.iter().filter(contents).copied().collect();
+    let equal = |effect: &&Effect| matches!(&effect.deed, Deed::File { content: Some(id), .. } if *id == declared);
+    (!known.is_empty() && !known.iter().any(equal))
+        .then(|| difference("other_content", "the file holds another content than the call declares", &known))
+}
+
+/// Deeds of another kind than the tool's.
+fn other_kind(call: &Call, effects: &[&Effect]) -> Option<Difference> {
+    let reads = matches!(call.class, ToolClass::Read | ToolClass::Search);
+    let edits = call.class == ToolClass::Edit;
+    let is_file = |effect: &Effect| matches!(&effect.deed, Deed::File { workspace_path: Some(_), .. });
+    let is_network = |effect: &Effect| matches!(&effect.deed, Deed::Connection { address: SocketAddress::Ip { .. } });
+    let odd: Vec<&Effect> = effects
+        .iter()
+        .copied()
+        .filter(|effect| reads && is_file(effect) || (reads || edits) && is_network(effect))
+        .collect();
+    let first = odd.first()?;
+    let verb = if reads { "reads" } else { "edits" };
+    Some(difference("other_kind", format!("a tool that only {verb} {}", deed(first)), &odd))
+}

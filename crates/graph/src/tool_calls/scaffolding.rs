@@ -1,0 +1,210 @@
+//! What agents start for themselves: hooks, probes, looks at the repository. A table that everybody can read; what it
+//! names is shown as such and never left out.
+
+use agentprov_model::OsBytes;
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its name.
+    pub id: &'static str,
+    /// What it is about, for people.
+    pub about: &'static str,
+    matches: fn(&Command<'_>) -> bool,
+}
+
+/// A program with its arguments.
+struct Command<'c> {
+    /// Last part of the program's path.
+    name: &'c str,
+    arguments: Vec<&'c str>,
+}
+
+/// A hook of ours.
+pub const HOOK: Rule = Rule { id: "hook", about: "a hook of agentprov, or the shell that starts it", matches: is_hook };
+
+/// A fork that ran nothing.
+pub const NO_PROGRAM: Rule =
+    Rule { id: "no_program", about: "a copy of the agent that ran no program and left no trace", matches: |_| false };
+
+/// The agent's own connections.
+pub const AGENT_CONNECTION: Rule = Rule {
+    id: "agent_connection",
+    about: "the agent's own process connects: to its model, among others",
+    matches: |_| false,
+};
+
+/// The agent's own files.
+pub const AGENT_FILE: Rule = Rule {
+    id: "agent_file",
+    about: "the agent's own process writes below a folder of its own: settings, sessions, caches",
+    matches: |_| false,
+};
+
+/// Every row, in the order in which they are tried.
+pub const RULES: &[Rule] = &[
+    HOOK,
+    Rule { id: "version_probe", about: "a program is asked for its version only", matches: is_version_probe },
+    Rule { id: "shell_snapshot", about: "the agent takes a picture of the user's shell", matches: is_snapshot },
+    Rule { id: "git_look", about: "git is asked, and changes nothing", matches: is_git_look },
+    Rule { id: "search_engine", about: "the agent's search engine", matches: is_search_engine },
+    Rule { id: "process_list", about: "processes are listed", matches: is_process_list },
+    Rule { id: "host_probe", about: "the host is asked what it is", matches: is_host_probe },
+    NO_PROGRAM,
+    AGENT_CONNECTION,
+    AGENT_FILE,
+];
+
+/// Folders below the home of the user in which agents keep what is theirs.
+const AGENT_FOLDERS: [&str; 7] =
+    ["/.claude/", "/.codex/", "/.gemini/", "/.cursor/", "/.copilot/", "/.cache/", "/.config/"];
+/// Files there.
+const AGENT_FILES: [&str; 2] = ["/.claude.json", "/.claude.json.backup"];
+
+/// The row that a program with these arguments falls under.
+pub(super) fn of_command(argv: &[OsBytes]) -> Option<Rule> {
+    let words: Vec<&str> = argv.iter().map(|word| word.as_str()).collect::<Option<_>>()?;
+    let (program, arguments) = words.split_first()?;
+    let name = program.rsplit('/').next().unwrap_or(program);
+    let command = Command { name, arguments: arguments.to_vec() };
+    RULES.iter().find(|rule| (rule.matches)(&command)).copied()
+}
+
+/// True for a file that is the agent's own. `workspace` is where it works: nothing in there is.
+pub(super) fn is_agent_file(path: &OsBytes, in_workspace: bool) -> bool {
+    let Some(path) = path.as_str().filter(|_| !in_workspace) else { return false };
+    AGENT_FOLDERS.iter().any(|folder| path.contains(folder)) || AGENT_FILES.iter().any(|file| path.ends_with(file))
+}
+
+fn is_shell(name: &str) -> bool {
+    matches!(name.trim_start_matches('-'), "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish")
+}
+
+fn is_hook(command: &Command<'_>) -> bool {
+    command.name == "agentprov" && command.arguments.first() == Some(&"hook")
+}
+
+fn is_version_probe(command: &Command<'_>) -> bool {
+    let probe = |argument: &&str| matches!(*argument, "--version" | "-v" | "-V" | "version" | "-version");
+    command.arguments.len() == 1 && command.arguments.iter().all(probe)
+}
+
+fn is_snapshot(command: &Command<'_>) -> bool {
+    let text = command.arguments.last().copied().unwrap_or_default();
+    is_shell(command.name)
+        && command.arguments.contains(&"-c")
+        && (text.trim() == "env" || text.contains("shell-snapshots/") && text.contains("SNAPSHOT_FILE"))
+}
+
+fn is_git_look(command: &Command<'_>) -> bool {
+    const LOOKS: [&str; 16] = [
+        "blame",
+        "cat-file",
+        "check-ignore",
+        "describe",
+        "diff",
+        "for-each-ref",
+        "log",
+        "ls-files",
+        "ls-tree",
+        "merge-base",
+        "rev-list",
+        "rev-parse",
+        "show",
+        "show-ref",
+        "status",
+        "symbolic-ref",
+    ];
+    if command.name != "git" {
+        return false;
+    }
+    // Options before the subcommand: `-C DIR` and `-c NAME=VALUE` take a word, the others begin with two dashes.
+    let mut words = command.arguments.iter().copied();
+    while let Some(word) = words.next() {
+        match word {
+            "-C" | "-c" => {
+                words.next();
+            }
+            option if option.starts_with('-') => {}
+            "config" => {
+                return command.arguments.iter().any(|word| matches!(*word, "--get" | "--list" | "-l" | "--get-all"))
+                    || command.arguments.len() == 2;
+            }
+            "remote" => return matches!(words.next(), None | Some("-v" | "get-url" | "show")),
+            "branch" => return matches!(words.next(), None | Some("--show-current" | "-a" | "--list")),
+            "worktree" => return words.next() == Some("list"),
+            subcommand => return LOOKS.contains(&subcommand),
+        }
+    }
+    true
+}
+
+fn is_search_engine(command: &Command<'_>) -> bool {
+    matches!(command.name, "rg" | "ugrep" | "bfs")
+}
+
+fn is_process_list(command: &Command<'_>) -> bool {
+    matches!(command.name, "ps" | "pgrep")
+}
+
+fn is_host_probe(command: &Command<'_>) -> bool {
+    matches!(
+        command.name,
+        "uname"
+            | "which"
+            | "whoami"
+            | "hostname"
+            | "id"
+            | "tty"
+            | "stty"
+            | "locale"
+            | "getconf"
+            | "lsb_release"
+            | "arch"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(argv: &[&str]) -> Option<&'static str> {
+        let argv: Vec<OsBytes> = argv.iter().map(|word| OsBytes::from(*word)).collect();
+        of_command(&argv).map(|rule| rule.id)
+    }
+
+    #[test]
+    fn looks_are_scaffolding_and_deeds_are_not() {
+        for (argv, id) in [
+            (&["/usr/bin/agentprov", "hook", "claude"][..], "hook"),
+            (&["zsh", "--version"], "version_probe"),
+            (&["/bin/bash", "-c", "env"], "shell_snapshot"),
+            (&["git", "-C", "/w", "status", "--porcelain"], "git_look"),
+            (&["git", "config", "--get", "user.name"], "git_look"),
+            (&["git", "branch", "--show-current"], "git_look"),
+            (&["rg", "--files"], "search_engine"),
+            (&["ps", "aux"], "process_list"),
+            (&["uname", "-a"], "host_probe"),
+        ] {
+            assert_eq!(rule(argv), Some(id), "{argv:?}");
+        }
+        for argv in [
+            &["git", "push"][..],
+            &["git", "config", "user.name", "x"],
+            &["git", "branch", "-D", "main"],
+            &["git", "-c", "status", "commit"],
+            &["bash", "-c", "rm -rf x"],
+            &["curl", "http://127.0.0.1"],
+            &["agentprov", "record"],
+        ] {
+            assert_eq!(rule(argv), None, "{argv:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_the_workspace_is_the_agents_own() {
+        let path = OsBytes::from("/home/u/.claude/settings.json");
+        assert!(is_agent_file(&path, false) && !is_agent_file(&path, true));
+        assert!(!is_agent_file(&OsBytes::from("/home/u/p/a.txt"), false));
+    }
+}
