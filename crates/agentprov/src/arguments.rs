@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Ask about counts, coverage and scopes
     #[command(subcommand)]
     Observe(commands::observe::Observe),
+    /// What sensors saw: take it in, tie it to runs, look at it
+    #[command(subcommand)]
+    Telemetry(commands::telemetry::Telemetry),
     /// Risks, what was done about them, and deviations
     #[command(subcommand)]
     Security(commands::security::Security),
@@ -67,6 +70,17 @@ pub(crate) enum Command {
     Verify(commands::verify::Verify),
     /// Write a proof that one fact is in a run's log
     Prove(commands::prove::Prove),
+    /// Take in what other programs wrote down
+    #[command(subcommand)]
+    Import(commands::import::Import),
+    /// Record what passes between agents and MCP servers
+    #[command(subcommand)]
+    Mcp(commands::mcp::Mcp),
+    /// Run a line in a shell, in place of this process
+    #[command(hide = true)]
+    Launch(commands::launch::Launch),
+    /// Put hooks into an agent's settings, or take them out
+    Setup(commands::setup::Setup),
     /// Say what this host can capture, and what the signature is worth here
     Doctor(commands::doctor::Doctor),
     /// Record a scripted agent and explain it, from recording to a refused forgery

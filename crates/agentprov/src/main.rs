@@ -13,6 +13,9 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = commands::launch::by_name() {
+        return code;
+    }
     // A hook stands between an agent and its work: it does without the whole command tree.
     if let Some(code) = commands::hook::short_way() {
         return code;

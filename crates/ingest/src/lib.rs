@@ -9,11 +9,13 @@ pub mod hooks;
 pub mod intake;
 pub mod judge;
 pub mod lines;
+pub mod mcp;
 pub mod receivers;
 pub mod recording;
 pub mod recovery;
 pub mod redact;
 pub mod telemetry;
+pub mod transcripts;
 
 pub use intake::Intake;
 pub use judge::{Derived, Emit, Judge, Unjudged};

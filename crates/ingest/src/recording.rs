@@ -55,7 +55,8 @@ pub fn record_judged(
     let mut options = request.options.clone();
     // The folder may have been named through a link; the kernel speaks of the real one.
     let dir = store.dir().canonicalize().unwrap_or_else(|_| store.dir().to_owned());
-    options.own_files.extend(crate::hooks::spool::FILES.iter().map(|name| dir.join(name)));
+    let own = crate::hooks::spool::FILES.iter().chain([&crate::mcp::PINS_FILE]);
+    options.own_files.extend(own.map(|name| dir.join(name)));
     let finished = agentprov_capture::record_gated(&request.command, &options, || gate, make, notice)
         .map_err(|error: CaptureError| RecordError::Capture(error))?;
     Ok(Recorded { run: request.run.clone(), attempt_id: request.attempt_id.clone(), finished })
@@ -176,6 +177,16 @@ impl Recorder for StoreRecorder {
         for fact in prepared {
             session.appender.append(fact);
         }
+    }
+
+    fn idle(&mut self, now: EventTime) -> Vec<Notice> {
+        let Some(session) = &mut self.session else { return Vec::new() };
+        let mut prepared = Vec::new();
+        let notices = session.intake.idle(now, &mut prepared);
+        for fact in prepared {
+            session.appender.append(fact);
+        }
+        notices
     }
 
     fn contents(&self) -> Arc<dyn ContentSink> {

@@ -3,6 +3,7 @@
 use crate::declared::Deed;
 use crate::fact::{Fact, What};
 use crate::file::FileOp;
+use crate::mcp::McpDeed;
 use crate::network::{Destination, NetworkOp, SocketAddress};
 use crate::process::ProcessOrigin;
 
@@ -146,6 +147,14 @@ named!(
         DeclaredCallEnd = "declared_call_end",
         /// A subagent began or ended.
         AgentSubagent = "agent_subagent",
+        /// Something was asked of an MCP server, or by it.
+        McpRequest = "mcp_request",
+        /// It was answered.
+        McpResponse = "mcp_response",
+        /// An MCP server described its tools otherwise than before.
+        McpToolsChanged = "mcp_tools_changed",
+        /// Something else passed between an agent and an MCP server.
+        McpEvent = "mcp_event",
         /// An agent said something else of itself.
         AgentEvent = "agent_event",
     }
@@ -175,6 +184,10 @@ impl EventType {
                 | Self::DeclaredCallEnd
                 | Self::AgentSubagent
                 | Self::AgentEvent
+                | Self::McpRequest
+                | Self::McpResponse
+                | Self::McpToolsChanged
+                | Self::McpEvent
         )
     }
 }
@@ -229,6 +242,7 @@ impl Fact {
             What::IngestBatch(_) => EventType::TelemetryBatch,
             What::RawLines(_) => EventType::TelemetryRaw,
             What::Declared(declared) => declared_type(&declared.deed),
+            What::Mcp(said) => mcp_type(&said.deed),
         }
     }
 
@@ -256,7 +270,7 @@ impl Fact {
     pub fn source(&self) -> &str {
         match &self.what {
             What::Telemetry(event) => return event.source.as_str(),
-            What::Declared(_) => return "application_context",
+            What::Declared(_) | What::Mcp(_) => return "application_context",
             _ => {}
         }
         match self.event_type() {
@@ -289,6 +303,20 @@ fn declared_type(deed: &Deed) -> EventType {
         Deed::CallEnded(_) => EventType::DeclaredCallEnd,
         Deed::SubagentStarted | Deed::SubagentEnded => EventType::AgentSubagent,
         Deed::TurnEnded(_) | Deed::CallRoster(_) | Deed::Other | Deed::Unreadable { .. } => EventType::AgentEvent,
+    }
+}
+
+fn mcp_type(deed: &McpDeed) -> EventType {
+    match deed {
+        McpDeed::Request(_) => EventType::McpRequest,
+        McpDeed::Response(_) => EventType::McpResponse,
+        McpDeed::Tools { changed, .. } if !changed.is_empty() => EventType::McpToolsChanged,
+        McpDeed::Started { .. }
+        | McpDeed::Ready { .. }
+        | McpDeed::Tools { .. }
+        | McpDeed::Notification { .. }
+        | McpDeed::Unreadable { .. }
+        | McpDeed::Ended { .. } => EventType::McpEvent,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::decision::{Decision, ResponseAction, RiskSignal, RulesApplied};
 use crate::declared::Declared;
 use crate::file::{FileChanged, FileOpened, FileVersion, OutputKept};
 use crate::ids::{AttemptNo, EventId};
+use crate::mcp::McpSaid;
 use crate::network::NetworkCall;
 use crate::process::{PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessStarted};
 use crate::scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, ScopeEnded};
@@ -84,6 +85,10 @@ pub enum Vantage {
     Hook,
     /// OpenTelemetry.
     Otlp,
+    /// Our relay between an agent and a server.
+    Proxy,
+    /// A session file of an agent.
+    Transcript,
     /// The SDK, or a caller of the command line or HTTP.
     Sdk,
 }
@@ -102,6 +107,8 @@ impl Vantage {
             Self::Ebpf => "ebpf",
             Self::Hook => "hook",
             Self::Otlp => "otlp",
+            Self::Proxy => "proxy",
+            Self::Transcript => "transcript",
             Self::Sdk => "sdk",
         }
     }
@@ -188,4 +195,6 @@ pub enum What {
     ResponseAction(ResponseAction),
     /// An agent said something of itself.
     Declared(Box<Declared>),
+    /// Something passed between an agent and an MCP server.
+    Mcp(Box<McpSaid>),
 }

@@ -5,7 +5,6 @@
 //! serialised form of a [`Fact`] is the evidence itself, so its field order
 //! is part of the format (see `fact`).
 
-pub mod classify;
 pub mod content;
 pub mod coverage;
 pub mod decision;
@@ -17,6 +16,7 @@ pub mod file;
 pub mod hmac;
 pub mod ids;
 pub mod index;
+pub mod mcp;
 pub mod network;
 pub mod os_bytes;
 pub mod outcome;
@@ -29,7 +29,6 @@ pub mod telemetry;
 pub mod time;
 pub mod window;
 
-pub use classify::{Classifier, SecretLevel};
 pub use content::{Content, ContentId, GitBlobId, HashOnly, Kept};
 pub use coverage::{ClaimClass, Coverage, CoverageReport, Gap, GapKind, Level};
 pub use decision::{
@@ -54,7 +53,7 @@ pub use process::{
     BootId, PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessKey, ProcessOrigin, ProcessStarted,
 };
 pub use scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, Mechanism, ScopeEnded};
-pub use special::{ClassMatch, ClassTable, DestinationClass, ObjectClass};
+pub use special::{ClassExtension, ClassMatch, ClassTable, DestinationClass, ObjectClass};
 pub use telemetry::{
     BindingEnded, Confidence, Correlation, IngestBatch, LeafSet, Method, RawLines, Resolution, ResolutionState,
     RuntimeIdentity, ScopeBinding, ScopeIds, SourceName, TelemetryBody, TelemetryEvent,

@@ -1,5 +1,6 @@
 //! `agentprov doctor`.
 
+use crate::commands::setup::{self, HookState};
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, BAD, GOOD, QUIET, TITLE, UNSURE, styled};
@@ -24,6 +25,7 @@ struct Document {
     backend: &'static str,
     capture: Vec<Finding>,
     tools: Vec<Finding>,
+    agents: Vec<Finding>,
     store: Vec<Finding>,
     trust: Vec<Finding>,
 }
@@ -55,7 +57,13 @@ impl Doctor {
         let mut out = anstream::stdout().lock();
         writeln!(out, "{} recording here uses: {}", styled(TITLE, "capture"), document.backend)?;
         print(&mut out, &document.capture)?;
-        for (title, findings) in [("tools", &document.tools), ("store", &document.store), ("trust", &document.trust)] {
+        let parts = [
+            ("tools", &document.tools),
+            ("agents", &document.agents),
+            ("store", &document.store),
+            ("trust", &document.trust),
+        ];
+        for (title, findings) in parts {
             writeln!(out, "\n{}", styled(TITLE, title))?;
             print(&mut out, findings)?;
         }
@@ -97,6 +105,7 @@ fn examine(context: &Context) -> Result<Document, Failure> {
         backend,
         capture: capture.collect(),
         tools: vec![git()],
+        agents: agents()?,
         store: store(context)?,
         trust: trust(context)?,
     })
@@ -119,6 +128,30 @@ fn git() -> Finding {
             way_out: Some("install git".into()),
         },
     }
+}
+
+/// Hooks in the settings of agents, and whether they can still be called.
+fn agents() -> Result<Vec<Finding>, Failure> {
+    let found = setup::health()?;
+    if found.is_empty() {
+        return Ok(vec![Finding {
+            name: "hooks".into(),
+            state: State::Limited,
+            detail: "no agent is set up to tell what it does; recordings still see its processes".into(),
+            way_out: Some("agentprov setup claude|codex|gemini|cursor".into()),
+        }]);
+    }
+    let finding = |health: setup::Health| Finding {
+        name: format!("{} hooks", health.agent),
+        state: match health.state {
+            HookState::Alive => State::Ok,
+            HookState::Partial => State::Limited,
+            HookState::Dead => State::Missing,
+        },
+        detail: health.detail,
+        way_out: health.way_out,
+    };
+    Ok(found.into_iter().map(finding).collect())
 }
 
 fn store(context: &Context) -> Result<Vec<Finding>, Failure> {

@@ -11,8 +11,11 @@ pub(crate) mod gc;
 pub(crate) mod generate;
 pub(crate) mod graph;
 pub(crate) mod hook;
+pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod launch;
 pub(crate) mod man;
+pub(crate) mod mcp;
 pub(crate) mod observe;
 pub(crate) mod policy;
 pub(crate) mod prove;
@@ -23,7 +26,9 @@ mod record_summary;
 pub(crate) mod rm;
 pub(crate) mod runs;
 pub(crate) mod security;
+pub(crate) mod setup;
 pub(crate) mod show;
+pub(crate) mod telemetry;
 pub(crate) mod timeline;
 pub(crate) mod verify;
 
@@ -45,12 +50,17 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Timeline(command) => command.run(&context),
         Command::Graph(command) => command.run(&context),
         Command::Observe(command) => command.run(&context),
+        Command::Telemetry(command) => command.run(&context),
         Command::Security(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),
         Command::Blame(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
+        Command::Import(command) => command.run(&context),
+        Command::Mcp(command) => command.run(&context),
+        Command::Launch(command) => command.run(),
+        Command::Setup(command) => command.run(),
         Command::Doctor(command) => command.run(&context),
         Command::Demo(command) => command.run(),
         Command::Du(command) => command.run(&context),

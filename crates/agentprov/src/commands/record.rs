@@ -1,5 +1,6 @@
 //! `agentprov record`.
 
+use crate::commands::launch;
 use crate::commands::record_rules::Rules;
 use crate::commands::record_summary;
 use crate::context::{Context, absolute, current_dir};
@@ -68,6 +69,9 @@ pub(crate) struct Record {
     /// Write the manifest to a file and leave both streams to the command
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     json_file: Option<PathBuf>,
+    /// Do not mark the shell commands of Claude Code (leaves CLAUDE_CODE_SHELL_PREFIX alone)
+    #[arg(long)]
+    no_launch_wrapper: bool,
     /// Print no summary
     #[arg(long, short)]
     quiet: bool,
@@ -109,6 +113,7 @@ impl Record {
             // Hooks of the agent find the store by its folder, unless another one was named.
             request.command.env.push(("AGENTPROV_DATA_DIR".into(), store.dir().into()));
         }
+        request.command.env.extend(self.launch_wrapper(store.dir()));
         let judge = self.rules.judge(&store, &request).map_err(before_start)?;
         let recorded = match &judge {
             Some(judging) => {
@@ -134,6 +139,21 @@ impl Record {
             };
         }
         Ok(self.exit_code(&recorded))
+    }
+
+    /// The variable that makes Claude Code run shell commands through the launch wrapper, which marks where each begins.
+    /// A wrapper of the user's own stays.
+    fn launch_wrapper(&self, data_dir: &Path) -> Option<(OsString, OsString)> {
+        if self.no_launch_wrapper || std::env::var_os(launch::PREFIX_VARIABLE).is_some() {
+            return None;
+        }
+        match launch::link(data_dir) {
+            Ok(link) => link.map(|link| (launch::PREFIX_VARIABLE.into(), link.into())),
+            Err(error) => {
+                note(&format!("shell commands of agents are not marked: {}: {error}", data_dir.display()));
+                None
+            }
+        }
     }
 
     fn exit_code(&self, recorded: &Recorded) -> ExitCode {

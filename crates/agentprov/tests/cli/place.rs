@@ -107,6 +107,9 @@ impl Place {
             .env_remove("AGENTPROV_DATA_DIR")
             .env_remove("AGENTPROV_DAEMON_URL")
             .env_remove("AGENTPROV_EXIT_ZERO")
+            .env_remove("CLAUDE_CODE_SHELL_PREFIX")
+            .env_remove("CLAUDE_CONFIG_DIR")
+            .env_remove("CODEX_HOME")
             .stdin(Stdio::null())
     }
 

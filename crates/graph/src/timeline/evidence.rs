@@ -75,7 +75,8 @@ pub fn evidence_of(fact: &Fact) -> Evidence {
         | What::Resolution(_)
         | What::IngestBatch(_)
         | What::RawLines(_)
-        | What::Declared(_) => {}
+        | What::Declared(_)
+        | What::Mcp(_) => {}
     }
     if !fact.redacted.is_empty() {
         let receipts = serde_json::to_value(&fact.redacted).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! One line for people about a fact.
 
 mod declared;
+mod mcp;
 mod telemetry;
 
 pub use declared::tool_input;
@@ -62,6 +63,7 @@ pub fn sentence(fact: &Fact) -> String {
             format!("{}: {} read, {} ingested, {} failed", batch.id, rows.read, rows.ingested, rows.failed)
         }
         What::Declared(declared) => declared::declared(declared),
+        What::Mcp(said) => mcp::mcp(said),
         What::RawLines(raw) => format!("{} raw rows, {} bytes", raw.lines, raw.content.size),
     }
 }

@@ -7,7 +7,7 @@ use agentprov_model::declared::{
     Agent, CallEnded, CallId, CallStarted, CallStatus, Declared, Deed, IdOrigin, ToolClass, ToolInput,
 };
 use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{EventId, EventTime, Fact, ProcessId, SessionId, What};
+use agentprov_model::{EventId, EventTime, Fact, ProcessId, SessionId, Vantage, What};
 use agentprov_store::{Reader, RunRow, Seq};
 use std::collections::HashMap;
 
@@ -22,6 +22,8 @@ pub struct Saying {
     pub event: EventId,
     /// The process that carried it.
     pub carrier: Option<ProcessId>,
+    /// It was read from a session file afterwards, not told while it happened.
+    pub afterwards: bool,
     /// What it says.
     pub declared: Declared,
 }
@@ -44,7 +46,9 @@ fn saying(seq: Seq, fact: Fact, processes: &ProcessTable, lookup: &Lookup<'_>) -
     let carrier = declared.anchor.as_ref().map(|anchor| lookup.id(anchor, &anchor.carrier)).or(fact.process);
     // The recorder's clock: a step of the wall clock between the two must not move a call.
     let seen = carrier.and_then(|carrier| processes.find(&carrier)).map(|process| process.started_at);
-    Some(Saying { at: seen.unwrap_or(fact.at), seq, event: fact.id, carrier, declared: *declared })
+    let afterwards = fact.vantage == Vantage::Transcript;
+    let at = seen.unwrap_or(fact.at);
+    Some(Saying { at, seq, event: fact.id, carrier, afterwards, declared: *declared })
 }
 
 /// One declared call.
@@ -159,8 +163,11 @@ impl Call {
 /// Puts the calls together. `agent_of` names the agent's process for each saying, by its place.
 pub(super) fn calls(sayings: &[Saying], agent_of: &[Option<ProcessId>], processes: &ProcessTable) -> Vec<Call> {
     let mut builder = Builder { calls: Vec::new(), by_id: HashMap::new() };
-    for (saying, agent) in sayings.iter().zip(agent_of) {
-        builder.take(saying, *agent);
+    // A session file adds what was not told while it happened; its times are coarser and must not move a window.
+    for afterwards in [false, true] {
+        for (saying, agent) in sayings.iter().zip(agent_of).filter(|(saying, _)| saying.afterwards == afterwards) {
+            builder.take(saying, *agent);
+        }
     }
     let mut calls = builder.calls;
     for call in calls.iter_mut().filter(|call| call.is_open()) {

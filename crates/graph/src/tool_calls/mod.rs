@@ -11,11 +11,13 @@ mod effects;
 mod ladder;
 pub mod scaffolding;
 mod sessions;
+mod witnesses;
 
 pub use binding::{Binding, BindingState, CallNo, Rung};
 pub use calls::{Call, CallWindow, ClosedBy, Saying, Told};
 pub use effects::{Deed, Effect};
 pub use sessions::Session;
+pub use witnesses::{Aspect, CallWitnesses, Contradiction, call_witnesses};
 
 use crate::attempts::facts_of_type;
 use crate::error::GraphError;

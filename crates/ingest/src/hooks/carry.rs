@@ -3,7 +3,8 @@
 use super::spool::{Spool, SpoolError, count_lost};
 use super::{anchor, declare};
 use crate::redact::Redactor;
-use agentprov_model::declared::{Agent, Declared, TraceParent};
+use agentprov_model::declared::{Agent, Declared, ProcessAnchor, TraceParent};
+use agentprov_model::mcp::McpSaid;
 use agentprov_model::{EventTime, OsBytes, Redaction, What};
 use agentprov_store::{Location, StoreError, command_key};
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,46 @@ pub struct Carried {
     /// What was taken out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<Redaction>,
-    /// What the agent said.
-    pub declared: Declared,
+    /// What was said.
+    #[serde(flatten)]
+    pub said: Said,
+}
+
+/// Something that waits in the spool.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// An agent said it of itself.
+    Declared(Box<Declared>),
+    /// It passed between an agent and an MCP server.
+    Mcp(Box<McpSaid>),
+}
+
+impl Said {
+    /// The process that carried it.
+    pub fn anchor(&self) -> Option<&ProcessAnchor> {
+        match self {
+            Self::Declared(declared) => declared.anchor.as_ref(),
+            Self::Mcp(said) => said.anchor.as_ref(),
+        }
+    }
+
+    /// Takes it out of a fact; None where the fact tells of something else.
+    pub fn of(what: What) -> Option<Self> {
+        match what {
+            What::Declared(declared) => Some(Self::Declared(declared)),
+            What::Mcp(said) => Some(Self::Mcp(said)),
+            _ => None,
+        }
+    }
+
+    /// As what a fact tells.
+    pub fn what(self) -> What {
+        match self {
+            Self::Declared(declared) => What::Declared(declared),
+            Self::Mcp(said) => What::Mcp(said),
+        }
+    }
 }
 
 /// Why a message was not kept.
@@ -76,8 +115,8 @@ fn keep(agent: Agent, dir: &Path, message: &[u8], trace: Option<TraceParent>, at
     declared.trace = trace;
     let mut what = What::Declared(Box::new(declared));
     let redacted = Redactor::for_few_texts().redact(&mut what);
-    let What::Declared(declared) = what else { return Ok(()) };
-    let record = Carried { at, redacted, declared: *declared };
+    let Some(said) = Said::of(what) else { return Ok(()) };
+    let record = Carried { at, redacted, said };
     let bytes = serde_json::to_vec(&record).map_err(io::Error::from)?;
     Ok(Spool::create(dir)?.push(&bytes)?)
 }

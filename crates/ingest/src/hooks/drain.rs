@@ -5,7 +5,7 @@
 
 mod lineage;
 
-use super::carry::Carried;
+use super::carry::{Carried, Said};
 use super::spool::{Backlog, Spool, SpoolError, Waiting};
 use agentprov_model::declared::Declared;
 use agentprov_model::{
@@ -129,7 +129,7 @@ impl Drain<'_> {
                 up_to = record.next;
                 continue;
             };
-            let found = carried.declared.anchor.as_ref().map(|anchor| lineage.find(anchor, carried.at)).transpose()?;
+            let found = carried.said.anchor().map(|anchor| lineage.find(anchor, carried.at)).transpose()?;
             let place = match found.flatten() {
                 Some((run, attempt)) => Place { run, attempt },
                 // A process that is not known yet may still become known: the queue of a recorder is behind.
@@ -137,7 +137,7 @@ impl Drain<'_> {
                     done.waiting = true;
                     break;
                 }
-                None => Place { run: own_run(&carried.declared), attempt: AttemptNo(0) },
+                None => Place { run: run_of(&carried.said), attempt: AttemptNo(0) },
             };
             let fact = self.fact(&backlog.spool_id, record, carried, place.attempt);
             facts.entry(place.clone()).or_default().push(Prepared::new(&fact));
@@ -188,19 +188,23 @@ impl Drain<'_> {
     }
 
     fn fact(&self, spool: &[u8; 16], record: &Waiting, carried: Carried, attempt: AttemptNo) -> Fact {
-        let Carried { at, redacted, declared } = carried;
-        let carrier = declared.anchor.as_ref().map(|anchor| anchor.key(&anchor.carrier).id());
+        let Carried { at, redacted, said } = carried;
+        let carrier = said.anchor().map(|anchor| anchor.key(&anchor.carrier).id());
+        let vantage = match &said {
+            Said::Declared(_) => Vantage::Hook,
+            Said::Mcp(_) => Vantage::Proxy,
+        };
         Fact {
             id: EventId::derive(at, &[b"hook", spool, &record.offset.to_be_bytes()]),
             at,
             recorded: self.now,
             attempt,
-            vantage: Vantage::Hook,
+            vantage,
             basis: Basis::Asserted,
             process: carrier,
             tid: None,
             redacted,
-            what: What::Declared(Box::new(declared)),
+            what: said.what(),
         }
     }
 
@@ -229,11 +233,24 @@ impl Drain<'_> {
     }
 }
 
+/// The run of what nobody recorded: of a session, or of one start of a server.
+fn run_of(said: &Said) -> RunId {
+    match said {
+        Said::Declared(declared) => own_run(declared),
+        Said::Mcp(said) => mcp_run(&said.server, said.connection.as_str()),
+    }
+}
+
 /// The run of a session that nobody recorded.
-fn own_run(declared: &Declared) -> RunId {
+pub(crate) fn own_run(declared: &Declared) -> RunId {
     let session = declared.session.as_ref().map_or("unknown", SessionId::as_str);
     let agent = declared.agent.name();
     RunId::new(format!("{agent}-{session}")).unwrap_or_else(|_| unnamed_run(agent))
+}
+
+fn mcp_run(server: &str, connection: &str) -> RunId {
+    let named = RunId::new(format!("mcp-{server}-{connection}"));
+    named.unwrap_or_else(|_| RunId::new(format!("mcp-{connection}")).expect("hex makes an id"))
 }
 
 fn unnamed_run(agent: &str) -> RunId {

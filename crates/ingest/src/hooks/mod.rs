@@ -20,6 +20,7 @@ pub mod spool;
 mod tools;
 
 pub use carry::{CarryError, carry};
+pub(crate) use drain::own_run;
 pub use drain::{DrainError, Drained, drain, drain_into};
 pub use spool::{Spool, SpoolError};
 

@@ -5,7 +5,7 @@
 //! text that is not the command equals none that was declared.
 
 use agentprov_model::OsBytes;
-use agentprov_model::declared::{CommandDigest, CommandKey, LAUNCH_WRAPPER};
+use agentprov_model::declared::{CommandDigest, CommandKey, LAUNCH_NAME, LAUNCH_WRAPPER};
 
 /// Shells by the last part of their path.
 const SHELLS: [&[u8]; 7] = [b"sh", b"bash", b"dash", b"zsh", b"ksh", b"ash", b"fish"];
@@ -45,6 +45,7 @@ fn command_text<'a>(words: &[&'a [u8]]) -> Option<&'a [u8]> {
     }
     match arguments {
         [first, line] if *first == LAUNCH_WRAPPER.as_bytes() && name.starts_with(b"agentprov") => Some(line),
+        [line] if name == LAUNCH_NAME.as_bytes() => Some(line),
         _ => None,
     }
 }
@@ -181,6 +182,7 @@ mod tests {
             &["bash", "-c", "-l", "npm test"],
             &["/bin/zsh", "-l", "-c", "npm test", "zsh"],
             &["/usr/bin/agentprov", "launch", "npm test"],
+            &["/w/.agentprov/agentprov-launch", "npm test"],
             &["sh", "-c", "source /tmp/s.sh && eval 'npm test' < /dev/null && pwd -P >| /tmp/cwd"],
             &["sh", "-c", "/opt/wrap 'source s && eval '\\''npm test'\\'' < /dev/null'"],
             &["sh", "-c", "/opt/agentprov launch 'eval \"npm test\" < /dev/null'"],

@@ -1,6 +1,7 @@
 //! Taking secrets out before anything is stored, with a receipt for each.
 
 mod declared;
+mod mcp;
 mod rules;
 
 use agentprov_model::{OsBytes, Outcome, ProcessExec, Redaction, SocketAddress, TelemetryBody, TelemetryEvent, What};
@@ -112,6 +113,7 @@ impl Redactor {
             }
             What::Telemetry(event) => self.telemetry(event, &mut receipts),
             What::Declared(declared) => declared::redact(self, declared, &mut receipts),
+            What::Mcp(said) => mcp::redact(self, said, &mut receipts),
             _ => {}
         }
         receipts

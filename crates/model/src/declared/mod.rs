@@ -26,6 +26,9 @@ use std::fmt;
 /// First argument under which the program is the launch wrapper: it runs the line that follows, unchanged.
 pub const LAUNCH_WRAPPER: &str = "launch";
 
+/// Name under which the program is the launch wrapper whatever its first argument is.
+pub const LAUNCH_NAME: &str = "agentprov-launch";
+
 /// Which agent spoke.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
