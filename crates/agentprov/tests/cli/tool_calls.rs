@@ -605,3 +605,17 @@ fn whoever_meddles_with_the_spool_is_named() {
     assert!(document["absence"]["why"][0].as_str().expect("a reason").contains("spool"), "{document:#}");
     assert_eq!(agent.place.run(["reconcile", "r1", "--fail-on", "undeclared"]).status, 3);
 }
+
+/// The recorder gives Claude Code a wrapper, through which it runs each line.
+#[test]
+fn the_launch_wrapper_marks_the_root_of_a_call() {
+    let mut agent = Agent::new();
+    let input = json!({"command": "echo one >one.txt"});
+    agent.pre("t-1", "Bash", &input);
+    agent.line("bash -c \"$CLAUDE_CODE_SHELL_PREFIX 'true && eval '\\\\''echo one >one.txt'\\\\'' < /dev/null'\"");
+    agent.post("t-1", "Bash", &input);
+    let document = agent.reconciled();
+    assert_eq!(roots(&document, "t-1")[0]["rung"], "launch_wrapper", "{document:#}");
+    assert_eq!(files(&document, "t-1"), set(&["one.txt"]));
+    assert_eq!(document["verdict"], "agrees", "{document:#}");
+}
