@@ -537,3 +537,25 @@ fn late_messages_join_the_run_of_their_process() {
     agent.place.run(["fsck"]).ok();
     assert_eq!(agent.place.run(["runs", "--json"]).ok().json()["runs"].as_array().map(Vec::len), Some(1));
 }
+
+/// An agent in a pid namespace of its own counts its processes otherwise than the recorder does.
+#[test]
+fn an_agent_in_a_pid_namespace_is_found() {
+    const UNSHARE: &str = "unshare --user --map-root-user --pid --fork --mount-proc";
+    let possible = std::process::Command::new("sh").args(["-c", &format!("{UNSHARE} true 2>/dev/null")]).status();
+    if !possible.is_ok_and(|status| status.success()) {
+        println!("SKIP an_agent_in_a_pid_namespace_is_found: no pid namespace can be made here");
+        return;
+    }
+    let mut agent = Agent::new();
+    let before = agent.script.len();
+    agent.shell("t-1", "echo one >one.txt").shell("t-2", "echo two >two.txt");
+    let part = agent.script.split_off(before);
+    let path = agent.place.root().join("inner.sh");
+    std::fs::write(&path, part).expect("a script can be written");
+    agent.line(&format!("{UNSHARE} sh '{}'", path.display()));
+    let document = agent.reconciled();
+    assert_eq!(files(&document, "t-1"), set(&["one.txt"]), "{document:#}");
+    assert_eq!(files(&document, "t-2"), set(&["two.txt"]));
+    assert_eq!(document["verdict"], "agrees", "{document:#}");
+}

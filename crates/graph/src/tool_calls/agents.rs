@@ -46,14 +46,14 @@ pub(super) fn starts_a_hook(argv: &[OsBytes]) -> bool {
 }
 
 /// Finds recorded processes by what a hook saw of them.
-struct Lookup<'p> {
+pub(super) struct Lookup<'p> {
     processes: &'p ProcessTable,
     /// By pid inside the innermost pid namespace, and start.
     inner: HashMap<(u32, u64), ProcessId>,
 }
 
 impl<'p> Lookup<'p> {
-    fn new(processes: &'p ProcessTable) -> Self {
+    pub(super) fn new(processes: &'p ProcessTable) -> Self {
         let mut inner = HashMap::new();
         let mut doubled = BTreeSet::new();
         for process in processes.iter() {
@@ -76,7 +76,8 @@ impl<'p> Lookup<'p> {
         anchor.ancestors.iter().map(|ancestor| self.id(anchor, ancestor)).collect()
     }
 
-    fn id(&self, anchor: &ProcessAnchor, process: &Ancestor) -> ProcessId {
+    /// The recorded process, else the id that the hook's own view of it makes.
+    pub(super) fn id(&self, anchor: &ProcessAnchor, process: &Ancestor) -> ProcessId {
         let id = anchor.key(process).id();
         if self.processes.find(&id).is_some() {
             return id;

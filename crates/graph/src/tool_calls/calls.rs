@@ -1,5 +1,6 @@
 //! The calls that agents declared, beginning and end put together.
 
+use super::agents::Lookup;
 use crate::error::GraphError;
 use crate::processes::ProcessTable;
 use agentprov_model::declared::{
@@ -33,18 +34,20 @@ pub struct Saying {
 /// What the store says.
 pub(super) fn sayings(reader: &Reader, run: &RunRow, processes: &ProcessTable) -> Result<Vec<Saying>, GraphError> {
     let facts = reader.facts_by_key(run.no, IndexKey { kind: KeyKind::Declared, value: b"" })?;
-    let mut sayings: Vec<Saying> = facts.into_iter().filter_map(|(seq, fact)| saying(seq, fact, processes)).collect();
+    let lookup = Lookup::new(processes);
+    let mut sayings: Vec<Saying> =
+        facts.into_iter().filter_map(|(seq, fact)| saying(seq, fact, processes, &lookup)).collect();
     sayings.sort_by_key(|saying| (saying.at, saying.seq));
     Ok(sayings)
 }
 
-fn saying(seq: Seq, fact: Fact, processes: &ProcessTable) -> Option<Saying> {
+fn saying(seq: Seq, fact: Fact, processes: &ProcessTable, lookup: &Lookup<'_>) -> Option<Saying> {
     let What::Declared(declared) = fact.what else { return None };
+    let carrier = declared.anchor.as_ref().map(|anchor| lookup.id(anchor, &anchor.carrier)).or(fact.process);
     // The recorder's clock: a step of the wall clock between the two must not move a call.
-    let seen = fact.process.and_then(|carrier| processes.find(&carrier)).map(|process| process.started_at);
+    let seen = carrier.and_then(|carrier| processes.find(&carrier)).map(|process| process.started_at);
     let afterwards = fact.vantage == Vantage::Transcript;
-    let at = seen.unwrap_or(fact.at);
-    Some(Saying { at, seq, event: fact.id, carrier: fact.process, afterwards, declared: *declared })
+    Some(Saying { at: seen.unwrap_or(fact.at), seq, event: fact.id, carrier, afterwards, declared: *declared })
 }
 
 /// One declared call.

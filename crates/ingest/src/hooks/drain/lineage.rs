@@ -1,14 +1,17 @@
 //! Which recorded run a process belongs to.
 
 use crate::recovery::open_attempts;
-use agentprov_model::declared::ProcessAnchor;
+use agentprov_model::declared::{Ancestor, ProcessAnchor};
 use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{AttemptNo, EventTime, ProcessId, ProcessKey, RunId};
+use agentprov_model::{AttemptNo, EventTime, EventType, ProcessId, ProcessKey, RunId, What};
 use agentprov_store::{Reader, RunRow, StoreError};
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 
 /// Runs that are asked, newest first.
 const MOST_RUNS: usize = 64;
+/// Runs whose processes are looked through for one of another pid namespace, newest first.
+const MOST_NAMESPACED_RUNS: usize = 4;
 /// Facts of a process that are looked at until one really names it.
 const MOST_LOOKS: usize = 8;
 /// A run's creation is stamped when it is written, a little after its first event.
@@ -62,7 +65,33 @@ impl<'r> Lineage<'r> {
                 return Ok(Some(found));
             }
         }
+        if anchor.pid_namespace == own_namespace() { Ok(None) } else { self.in_namespace(anchor, at) }
+    }
+
+    /// The run of a hook in a pid namespace of its own: its pids are compared with those that the recorder saw inside.
+    fn in_namespace(&self, anchor: &ProcessAnchor, at: EventTime) -> Result<Option<(RunId, AttemptNo)>, StoreError> {
+        let kind = EventType::ProcessObserved.name().as_bytes();
+        for run in self.runs.iter().filter(|run| run.created.since(at) < SLACK_NS).take(MOST_NAMESPACED_RUNS) {
+            let inside = self.reader.facts_by_key(run.no, IndexKey { kind: KeyKind::Type, value: kind })?;
+            let found = inside.iter().rev().find(|(_, fact)| {
+                let What::ProcessStarted(started) = &fact.what else { return false };
+                let same = |process: &Ancestor| {
+                    started.ns_pid == Some(process.pid) && started.start_ticks == process.start_ticks
+                };
+                anchor.chain().any(same)
+            });
+            if let Some((_, fact)) = found {
+                return Ok(Some(self.place(run, fact.attempt)));
+            }
+        }
         Ok(None)
+    }
+
+    /// The attempt counts while it is open; what comes later is said of the run.
+    fn place(&self, run: &RunRow, attempt: AttemptNo) -> (RunId, AttemptNo) {
+        let place = (run.id.clone(), attempt);
+        let open = self.open.contains(&place) || self.own == Some((&run.id, attempt));
+        (place.0, if open { attempt } else { AttemptNo(0) })
     }
 
     fn of_process(&mut self, id: ProcessId, at: EventTime) -> Result<Option<(RunId, AttemptNo)>, StoreError> {
@@ -72,15 +101,17 @@ impl<'r> Lineage<'r> {
         let mut found = None;
         for run in self.runs.iter().filter(|run| run.created.since(at) < SLACK_NS).take(MOST_RUNS) {
             if let Some(attempt) = attempt_of(self.reader, run, id)? {
-                let place = (run.id.clone(), attempt);
-                let open = self.open.contains(&place) || self.own == Some((&run.id, attempt));
-                found = Some((place.0, if open { attempt } else { AttemptNo(0) }));
+                found = Some(self.place(run, attempt));
                 break;
             }
         }
         self.known.insert(id, found.clone());
         Ok(found)
     }
+}
+
+fn own_namespace() -> Option<u64> {
+    std::fs::metadata("/proc/self/ns/pid").ok().map(|found| found.ino())
 }
 
 /// The attempt in which the run saw the process start, run or end.
