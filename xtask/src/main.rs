@@ -33,7 +33,12 @@ fn main() -> ExitCode {
         Some([command, rest @ ..]) => (command.as_str(), rest),
         _ => ("", &[] as &[String]),
     };
+    let asks_for_help = rest.iter().any(|word| matches!(word.as_str(), "--help" | "-h"));
     let done = match command {
+        _ if asks_for_help => {
+            print!("{USAGE}");
+            Ok(true)
+        }
         "test" => test::run(rest),
         "tidy" => tidy::run(rest),
         "bench" => bench::run(rest),

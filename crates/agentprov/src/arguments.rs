@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Ask about counts, coverage and scopes
     #[command(subcommand)]
     Observe(commands::observe::Observe),
+    /// What sensors saw: take it in, tie it to runs, look at it
+    #[command(subcommand)]
+    Telemetry(commands::telemetry::Telemetry),
     /// Risks, what was done about them, and deviations
     #[command(subcommand)]
     Security(commands::security::Security),

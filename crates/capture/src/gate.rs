@@ -1,6 +1,6 @@
-//! Who is asked before a connection is made.
+//! Who is asked before a connection is made or a file is opened.
 
-use agentprov_model::{ProcessId, SocketAddress};
+use agentprov_model::{FileOpened, ProcessId, SocketAddress};
 
 /// What becomes of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,8 +11,31 @@ pub enum Ruling {
     Deny,
 }
 
-/// Asked before each `connect`, with the very address that is then used: the caller's memory is read once.
+/// Which opens a gate must be asked about: holding a call costs time, so only those are held.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Opens {
+    /// None.
+    None,
+    /// Those that may create or change something.
+    Changing,
+    /// All.
+    All,
+}
+
+/// Asked before a call, with the very arguments that are then used: the caller's memory is read once.
+///
+/// Must answer quickly: the caller waits.
 pub trait Gate: Send + Sync {
-    /// Whether the process may connect to this address. Must answer quickly: the caller waits.
+    /// Whether the process may connect to this address.
     fn connect(&self, process: Option<ProcessId>, address: &SocketAddress) -> Ruling;
+
+    /// Which opens it wants to be asked about; asked once, before the command starts.
+    fn opens(&self) -> Opens {
+        Opens::None
+    }
+
+    /// Whether the process may open this file. The result in `open` is not known yet.
+    fn open(&self, _process: Option<ProcessId>, _open: &FileOpened) -> Ruling {
+        Ruling::Allow
+    }
 }

@@ -59,7 +59,7 @@ pub use elsewhere::{
 pub use finished::{CaptureError, Finished, Notice};
 #[cfg(target_os = "linux")]
 pub use front::{record, record_gated};
-pub use gate::{Gate, Ruling};
+pub use gate::{Gate, Opens, Ruling};
 #[cfg(target_os = "linux")]
 pub use identity::{ProcessStat, boot_id, is_alive, process_key, process_stat};
 pub use observation::{AttemptEnd, ContentSink, Observation, Recorder, RecorderFault, ScopeStart};

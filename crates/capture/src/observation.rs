@@ -1,5 +1,6 @@
 //! What capture hands on, and to whom.
 
+use crate::finished::Notice;
 use agentprov_model::{
     Basis, ContentId, CoverageReport, EventTime, GitBlobId, Kept, Mechanism, Outcome, OutputStream, ProcessId,
     ProcessKey, Vantage, What,
@@ -75,6 +76,12 @@ pub trait Recorder: Send {
     /// Takes one observation. May block for a while when the disk is slow; must not do so for longer than it takes
     /// to drain a bounded queue. After a fault (for example a full disk) it goes on counting what it drops.
     fn observe(&mut self, observation: Observation);
+
+    /// Called now and then while nothing comes, so that what came about meanwhile is not held back; gives what the user
+    /// should hear of at once.
+    fn idle(&mut self, _now: EventTime) -> Vec<Notice> {
+        Vec::new()
+    }
 
     /// Where contents go; shared with the thread that reads files.
     fn contents(&self) -> Arc<dyn ContentSink>;

@@ -4,13 +4,14 @@ use crate::cgroup::Scope;
 use crate::clock::Clock;
 use crate::command::Command;
 use crate::finished::{CaptureError, Finished};
-use crate::gate::Gate;
-use crate::guard::{Guard, Line};
+use crate::gate::{Gate, Opens};
+use crate::guard::{Guard, Line, Post};
 use crate::identity;
 use crate::observation::{AttemptEnd, Observation, Recorder, RecorderFault, ScopeStart};
 use crate::options::Options;
 use crate::output::Pumps;
 use crate::output_line::{self, OutputLine};
+use crate::ptrace::errand::Errands;
 use crate::ptrace::serve;
 use crate::ptrace::tracer::Seen;
 use crate::sys::fork::{self, Launch};
@@ -39,6 +40,8 @@ pub(crate) struct Session<'a> {
     pub(crate) root_pid: i32,
     pub(crate) out: OutputLine,
     pub(crate) front: i32,
+    /// Rules act on the command.
+    pub(crate) enforcing: bool,
     /// Files that the root inherited open for writing: number in the root, our own descriptor for reading.
     pub(crate) inherited: Vec<Inherited>,
 }
@@ -111,7 +114,8 @@ fn record<R: Recorder + 'static>(
         let reason = "calls can be denied only by the back-end ptrace".to_owned();
         return Err(CaptureError::Backend { backend: mechanism.name(), reason });
     }
-    let mut root = fork_root(command, &mut launch, gate.is_some())?;
+    let opens = gate.as_ref().map(|gate| gate.opens());
+    let mut root = fork_root(command, &mut launch, opens)?;
     drop(launch);
     leave_the_terminal(&root, front);
     if mechanism == Mechanism::Ptrace
@@ -132,7 +136,8 @@ fn record<R: Recorder + 'static>(
     let sampled = (mechanism == Mechanism::Procfs).then_some("/proc is sampled: short processes may be missed");
     let out =
         OutputLine::new(queue, clock, vantage, output_line::initial_coverage(sampled, options.reads, options.contents));
-    let recording = spawn_recorder(recorder, observations).map_err(|error| abandon(&root, error))?;
+    let recording =
+        spawn_recorder(recorder, observations, clock, front.as_raw_fd()).map_err(|error| abandon(&root, error))?;
     out.read_by(recording.thread().clone());
     announce(&root, &out);
     let pidfd = signals::pidfd(root.pid).ok();
@@ -145,22 +150,24 @@ fn record<R: Recorder + 'static>(
         root_pid: root.pid,
         out: out.clone(),
         front: front.as_raw_fd(),
+        enforcing: gate.is_some(),
         inherited: std::mem::take(&mut root.inherited),
     };
     root.pumps.start();
     let started = clock.now();
     let line: Line = Arc::new(Mutex::new(Some(out.clone())));
     let guarded = gate.zip(root.guard.take());
-    let go = || {
-        let begun = fd::write_all(root.go.as_raw_fd(), &[1]).is_ok();
-        match guarded {
-            Some((gate, from)) => begun && guard_root(root.pid, root.go.as_raw_fd(), &from, gate, &line),
-            None => begun,
+    let begin = || fd::write_all(root.go.as_raw_fd(), &[1]).is_ok();
+    let go = |errands: Errands| match guarded {
+        Some((gate, from)) => {
+            let post = Post { gate, line: Arc::clone(&line), errands, reads: options.reads };
+            begin() && guard_root(root.pid, root.go.as_raw_fd(), &from, post)
         }
+        None => begin(),
     };
     let seen = match mechanism {
         Mechanism::Ptrace => traced::run(session, sink.clone(), go),
-        Mechanism::Procfs => procfs::run(session, sink.clone(), go),
+        Mechanism::Procfs => procfs::run(session, sink.clone(), begin),
     };
     let seen = seen.map_err(|error| abandon(&root, error))?;
     root.pumps.finish(&out, sink.as_ref(), seen.staying);
@@ -207,13 +214,13 @@ fn record<R: Recorder + 'static>(
 
 /// Takes the listener of the root and starts its guard; then lets the root go on. Where the root ended before, its report
 /// says why.
-fn guard_root(pid: i32, go: RawFd, from: &OwnedFd, gate: Arc<dyn Gate>, line: &Line) -> bool {
+fn guard_root(pid: i32, go: RawFd, from: &OwnedFd, post: Post) -> bool {
     let mut number = [0u8; 4];
     if !matches!(fd::read(from.as_raw_fd(), &mut number), Ok(4)) {
         return true;
     }
     let listener = signals::pidfd(pid).and_then(|pidfd| notify::take_descriptor(&pidfd, i32::from_ne_bytes(number)));
-    let started = listener.and_then(|listener| Guard::start(listener, gate, Arc::clone(line)));
+    let started = listener.and_then(|listener| Guard::start(listener, post));
     started.is_ok() && fd::write_all(go, &[1]).is_ok()
 }
 
@@ -223,11 +230,14 @@ fn abandon(root: &Root, error: CaptureError) -> CaptureError {
     error
 }
 
-fn fork_root(command: &Command, launch: &mut Launch, guarded: bool) -> Result<Root, CaptureError> {
+fn fork_root(command: &Command, launch: &mut Launch, opens: Option<Opens>) -> Result<Root, CaptureError> {
     let (go_read, go) = fd::pipe().map_err(CaptureError::os("pipe"))?;
     let (report, report_write) = fd::pipe().map_err(CaptureError::os("pipe"))?;
-    let guard = if guarded { Some(fd::pipe().map_err(CaptureError::os("pipe"))?) } else { None };
-    launch.guard = guard.as_ref().map(|(_, to)| (crate::ptrace::filter::guard(), to.as_raw_fd()));
+    let guard = match opens {
+        Some(opens) => Some((opens, fd::pipe().map_err(CaptureError::os("pipe"))?)),
+        None => None,
+    };
+    launch.guard = guard.as_ref().map(|(opens, (_, to))| (crate::ptrace::filter::guard(*opens), to.as_raw_fd()));
     let mut pumps = Pumps::default();
     if let Some(keep) = command.keep_output {
         pumps = Pumps::prepare(keep, launch).map_err(CaptureError::os("pipe"))?;
@@ -238,7 +248,7 @@ fn fork_root(command: &Command, launch: &mut Launch, guarded: bool) -> Result<Ro
     let gate = fork::Gate { wait: go_read.as_raw_fd(), open: go.as_raw_fd() };
     let pid = fork::spawn(launch, gate, report_write.as_raw_fd()).map_err(CaptureError::os("fork"))?;
     drop((go_read, report_write));
-    let guard = guard.map(|(from, _to)| from);
+    let guard = guard.map(|(_, (from, _to))| from);
     // The kernel decides whether it may be born there: look where it is.
     let scope = scope.and_then(|scope| scope.confirm(pid));
     pumps.forget_child_ends();
@@ -322,6 +332,8 @@ type Recording = JoinHandle<(Box<dyn Recorder>, Option<String>)>;
 fn spawn_recorder<R: Recorder + 'static>(
     mut recorder: R,
     observations: Receiver<Observation>,
+    clock: Clock,
+    front: RawFd,
 ) -> Result<Recording, CaptureError> {
     let body = move || {
         let mut fault = None;
@@ -336,6 +348,11 @@ fn spawn_recorder<R: Recorder + 'static>(
                     }
                 }
                 Err(TryRecvError::Empty) => {
+                    if pause == PAUSES.1 {
+                        let idle = std::panic::AssertUnwindSafe(|| recorder.idle(clock.now()));
+                        let notices = std::panic::catch_unwind(idle).unwrap_or_default();
+                        notices.into_iter().for_each(|notice| wire::send(front, &Message::Notice(notice), None));
+                    }
                     std::thread::park_timeout(pause);
                     pause = (pause * 2).min(PAUSES.1);
                 }

@@ -4,6 +4,7 @@ use crate::finished::CaptureError;
 use crate::identity;
 use crate::observation::ContentSink;
 use crate::options::Orphans;
+use crate::ptrace::errand::Errands;
 use crate::ptrace::paths;
 use crate::ptrace::process::Tree;
 use crate::ptrace::serve;
@@ -30,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn run(
     session: Session<'_>,
     sink: Arc<dyn ContentSink>,
-    go: impl FnOnce() -> bool,
+    go: impl FnOnce(Errands) -> bool,
 ) -> Result<Seen, CaptureError> {
     let options = session.options;
     let watches = Arc::new(Watches::new().map_err(CaptureError::os("inotify_init1"))?);
@@ -52,6 +53,7 @@ pub(crate) fn run(
         .map_err(CaptureError::os("spawning the thread for contents"))?;
     Mask::of(&[libc::SIGALRM]).unblock();
     let own = std::process::id().cast_signed();
+    let (ways, errands) = Errands::to_this_thread();
     let mut tracer = Tracer {
         tree: Tree::default(),
         out: session.out.clone(),
@@ -62,15 +64,17 @@ pub(crate) fn run(
         reads: options.reads,
         unprivileged: !has_capability(CAP_SYS_PTRACE) || !has_capability(CAP_SYS_ADMIN),
         front: session.front,
+        enforcing: session.enforcing,
         namespaces: [paths::link(own, "ns/pid"), paths::link(own, "ns/mnt")],
         root_end: None,
         processes_seen: 0,
         stops: 0,
         waiter: crate::ptrace::wait::Waiter::new(),
+        errands,
     };
     tracer.adopt_root(&session.root);
     inherit(&mut tracer, session.inherited);
-    if !go() {
+    if !go(ways) {
         return Err(CaptureError::TracerLost("the command could not be let go".to_owned()));
     }
     let mut seen = tracer.run(options.grace);
@@ -161,6 +165,7 @@ fn terminate(tracer: &mut Tracer, alive: &[i32]) -> bool {
         }
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
+            tracer.guarded_errands();
             match ptrace::wait(false) {
                 Ok(Some((tid, change))) => tracer.guarded(tid, change),
                 Ok(None) => std::thread::sleep(Duration::from_millis(2)),

@@ -50,6 +50,11 @@ fn of_class(class: ClaimClass, attempts: &[Attempt]) -> ClassCoverage {
             }
         }
     }
+    // A class of which something was lost is not complete, whatever its level was when it was reported.
+    if lost.is_some_and(|lost| lost > 0) {
+        level = level.min(Level::Partial);
+        push_once(&mut why, "some of it was lost");
+    }
     let level = match (level, unknown) {
         (Level::None, _) => "none",
         (_, true) => "unknown",

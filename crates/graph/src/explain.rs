@@ -2,6 +2,7 @@
 
 mod declared;
 mod edge;
+mod judged;
 mod neighbourhood;
 mod rows;
 mod story;
@@ -18,7 +19,7 @@ use crate::objects::{Catalogue, ObjectRow, start_of_page};
 use crate::processes::ProcessTable;
 use crate::result_set::{Cursor, Mark, Pin, page_hash};
 use crate::scope_context::Scopes;
-use crate::security::Standing;
+use crate::security::{DecisionRow, Response, Standing, policy_decisions, security_responses};
 use crate::timeline::RowBuilder;
 use crate::tool_calls::ToolCalls;
 use crate::versions::{FilePath, history};
@@ -87,6 +88,12 @@ pub struct Explanation {
     pub objects: Vec<ObjectRow>,
     /// Whether anybody looked for risks.
     pub risk_state: &'static str,
+    /// Decisions about the facts that are named here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<DecisionRow>,
+    /// What was done about them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub responses: Vec<Response>,
     /// Where to look for a way to run it again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replay_refs: Vec<ReplayRef>,
@@ -194,6 +201,8 @@ pub fn explain(reader: &Reader, run: &RunRow, query: &ExplainQuery) -> Result<Ex
         evidence: rows::evidence(reader, run, &near)?,
         objects: objects_near(reader, run, &near)?,
         risk_state: Standing::of(reader, run)?.state,
+        risks: Vec::new(),
+        responses: Vec::new(),
         replay_refs: rows::replay_refs(&near),
         process_observations: rows::observations(&near),
         runtime_edges: Vec::new(),
@@ -201,11 +210,23 @@ pub fn explain(reader: &Reader, run: &RunRow, query: &ExplainQuery) -> Result<Ex
         file_blame: file.map(|file| blame(reader, run, file, None)).transpose()?,
         runtime_events: rows::runtime_events(&near, &mut rows)?,
     };
+    explanation.take_judgements(reader, run, &near)?;
     explanation.take_edges(near.into_edges(), start, pin, &canonical, run);
     Ok(explanation)
 }
 
 impl Explanation {
+    fn take_judgements(&mut self, reader: &Reader, run: &RunRow, near: &Neighbourhood<'_>) -> Result<(), GraphError> {
+        let named: BTreeSet<String> = near.facts.values().map(|fact| fact.id.to_string()).collect();
+        self.risks = policy_decisions(reader, Some(run))?.body.decisions;
+        self.risks.retain(|decision| named.contains(&decision.id) || named.contains(&decision.event_id));
+        let decisions: BTreeSet<&str> = self.risks.iter().map(|decision| decision.id.as_str()).collect();
+        let responses = security_responses(reader, Some(run))?.body.responses.into_iter().map(|item| item.response);
+        self.responses =
+            responses.filter(|response| decisions.contains(response.policy_decision_id.as_str())).collect();
+        Ok(())
+    }
+
     fn take_edges(&mut self, edges: Vec<Edge>, start: u64, pin: Pin, canonical: &str, run: &RunRow) {
         let nodes: BTreeSet<&str> =
             edges.iter().flat_map(|edge| [edge.from_id.as_str(), edge.to_id.as_str()]).collect();
@@ -276,6 +297,10 @@ fn explore(
         Found::Event(seq, fact) => {
             near.causes_of_event(*seq, fact);
             near.effects_of_event(*seq, fact, depth);
+            near.judgements_of(fact.id)
+        }
+        Found::Judged(judged) => {
+            judged.explore(near);
             Ok(())
         }
     }

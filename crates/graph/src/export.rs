@@ -33,7 +33,7 @@ impl FromStr for GraphFormat {
     }
 }
 
-/// Draws an explanation with at most `most_nodes` nodes, causes first; says what was cut.
+/// Draws the page of an explanation with at most `most_nodes` nodes, causes first; says what was cut.
 pub fn draw(explanation: &Explanation, format: GraphFormat, most_nodes: usize) -> String {
     let picture = Picture::of(explanation, most_nodes);
     match format {
@@ -53,10 +53,16 @@ struct Picture<'a> {
 
 impl<'a> Picture<'a> {
     fn of(explanation: &'a Explanation, most_nodes: usize) -> Self {
-        let mut picture =
-            Self { nodes: Vec::new(), edges: Vec::new(), labels: labels(explanation), cut_nodes: 0, cut_edges: 0 };
+        let beyond = explanation.query.edge_count.saturating_sub(explanation.causality_path.len() as u64);
+        let mut picture = Self {
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            labels: labels(explanation),
+            cut_nodes: 0,
+            cut_edges: usize::try_from(beyond).unwrap_or(usize::MAX),
+        };
         let mut places: HashMap<&str, Option<usize>> = HashMap::new();
-        for edge in explanation.upstream.iter().chain(&explanation.downstream) {
+        for edge in &explanation.causality_path {
             let [from, to] = ends(edge).map(|id| {
                 *places.entry(id).or_insert_with(|| {
                     if picture.nodes.len() == most_nodes {
@@ -82,7 +88,8 @@ impl<'a> Picture<'a> {
     }
 
     fn cut(&self) -> Option<String> {
-        (self.cut_nodes > 0).then(|| format!("{} nodes and {} edges left out", self.cut_nodes, self.cut_edges))
+        let nodes = if self.cut_nodes > 0 { format!("{} nodes and ", self.cut_nodes) } else { String::new() };
+        (self.cut_edges > 0).then(|| format!("{nodes}{} edges left out", self.cut_edges))
     }
 
     fn dot(&self) -> String {

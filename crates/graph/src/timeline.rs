@@ -1,6 +1,7 @@
 //! `timeline/v1`: the facts of a run in order of event time, filtered and paged.
 
 mod evidence;
+mod head;
 mod lifetime;
 mod members;
 mod row;
@@ -253,20 +254,20 @@ fn fill_page(
         // One more than wanted tells whether there is a next page.
         let wanted = (limit - rows.len()).saturating_add(1);
         let found = members.page(reader, run, after, size, wanted)?;
-        for row in &found {
-            let fact = reader.fact(run.no, row.position.seq)?;
+        for &position in &found {
+            let fact = reader.fact(run.no, position.seq)?;
             if !filter.lets_through(&fact) {
                 continue;
             }
             if rows.len() == limit {
                 return Ok((rows, last));
             }
-            rows.push(builder.row(row.position.seq, &fact)?);
-            last = Some(row.position);
+            rows.push(builder.row(position.seq, &fact)?);
+            last = Some(position);
         }
         if found.len() < wanted {
             return Ok((rows, None));
         }
-        after = found.last().map(|row| row.position);
+        after = found.last().copied();
     }
 }

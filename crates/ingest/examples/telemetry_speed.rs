@@ -120,6 +120,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         strict: false,
         drop_uncorrelated: false,
         keep_raw,
+        label: None,
+        manifest: true,
+        live: false,
         host: "speed".into(),
         table: Arc::new(ClassTable::builtin().clone()),
     };

@@ -3,7 +3,7 @@
 use crate::hooks::shapes;
 use crate::judge::{Derived, Judge};
 use crate::redact::Redactor;
-use agentprov_capture::Observation;
+use agentprov_capture::{Notice, Observation};
 use agentprov_model::{AttemptId, AttemptNo, Basis, CommandKey, EventId, EventTime, Fact, Vantage, What};
 use agentprov_store::Prepared;
 
@@ -46,6 +46,13 @@ impl Intake {
         out.push(Prepared::new(&fact));
         let Self { stamp, judge } = self;
         judge.judge(&fact, &mut |derived| stamp.derived(derived, recorded, out));
+    }
+
+    /// Takes what the judge has to say while no observations come.
+    pub fn idle(&mut self, now: EventTime, out: &mut Vec<Prepared>) -> Vec<Notice> {
+        let Self { stamp, judge } = self;
+        judge.idle(&mut |derived| stamp.derived(derived, now, out));
+        judge.notices()
     }
 
     /// Takes what the judge still owes when no more observations come.

@@ -1,5 +1,6 @@
 //! The seam where rules look at facts as they are appended.
 
+use agentprov_capture::Notice;
 use agentprov_model::{EventId, EventTime, Fact, ProcessId, What};
 
 /// Something that a judge derived.
@@ -20,6 +21,19 @@ pub type Emit<'e> = dyn FnMut(Derived) -> EventId + 'e;
 pub trait Judge: Send {
     /// Looks at one fact; each derived fact handed to `emit` is appended in the same transaction, after it.
     fn judge(&mut self, fact: &Fact, emit: &mut Emit<'_>);
+
+    /// What to say once in each log whose facts it judges: which rules, in which mode. Nothing where nothing is judged.
+    fn applied(&self) -> Option<What> {
+        None
+    }
+
+    /// Called now and then while no facts come: hands out what came about meanwhile.
+    fn idle(&mut self, _emit: &mut Emit<'_>) {}
+
+    /// What the user should hear of at once, since the last call.
+    fn notices(&mut self) -> Vec<Notice> {
+        Vec::new()
+    }
 
     /// Hands out what is still owed when no more facts come, such as how responses ended. May wait for a bounded time.
     fn finish(&mut self, _emit: &mut Emit<'_>) {}

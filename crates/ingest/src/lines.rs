@@ -91,6 +91,11 @@ impl<R: Read> LineReader<R> {
         }
     }
 
+    /// True where the next line is held already, so that asking for it does not wait for the input.
+    pub fn has_line(&self) -> bool {
+        self.ended || memchr(b'\n', &self.buffer[self.searched..]).is_some()
+    }
+
     fn line(&mut self, from: usize, end: usize, terminated: bool) -> Line<'_> {
         self.number += 1;
         let too_long = std::mem::take(&mut self.skipping) || end - from > self.max_line;

@@ -179,6 +179,16 @@ impl Recorder for StoreRecorder {
         }
     }
 
+    fn idle(&mut self, now: EventTime) -> Vec<Notice> {
+        let Some(session) = &mut self.session else { return Vec::new() };
+        let mut prepared = Vec::new();
+        let notices = session.intake.idle(now, &mut prepared);
+        for fact in prepared {
+            session.appender.append(fact);
+        }
+        notices
+    }
+
     fn contents(&self) -> Arc<dyn ContentSink> {
         self.contents.clone()
     }

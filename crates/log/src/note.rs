@@ -5,6 +5,7 @@
 //! signature line, but nothing in it is true before [`verify`].
 
 mod key;
+pub mod pem;
 
 use std::fmt;
 

@@ -154,6 +154,8 @@ pub enum GapKind {
     RecorderFault,
     /// Messages of an agent's hooks were lost.
     HooksLost,
+    /// Calls could be judged only by arguments that the caller may have changed before the kernel read them.
+    BestEffort,
 }
 
 impl GapKind {
@@ -174,6 +176,7 @@ impl GapKind {
             Self::Outlived => "outlived",
             Self::RecorderFault => "recorder_fault",
             Self::HooksLost => "hooks_lost",
+            Self::BestEffort => "best_effort",
         }
     }
 }

@@ -5,7 +5,6 @@
 //! serialised form of a [`Fact`] is the evidence itself, so its field order
 //! is part of the format (see `fact`).
 
-pub mod classify;
 pub mod content;
 pub mod coverage;
 pub mod decision;
@@ -30,7 +29,6 @@ pub mod telemetry;
 pub mod time;
 pub mod window;
 
-pub use classify::{Classifier, SecretLevel};
 pub use content::{Content, ContentId, GitBlobId, HashOnly, Kept};
 pub use coverage::{ClaimClass, Coverage, CoverageReport, Gap, GapKind, Level};
 pub use decision::{
@@ -55,7 +53,7 @@ pub use process::{
     BootId, PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessKey, ProcessOrigin, ProcessStarted,
 };
 pub use scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, Mechanism, ScopeEnded};
-pub use special::{ClassMatch, ClassTable, DestinationClass, ObjectClass};
+pub use special::{ClassExtension, ClassMatch, ClassTable, DestinationClass, ObjectClass};
 pub use telemetry::{
     BindingEnded, Confidence, Correlation, IngestBatch, LeafSet, Method, RawLines, Resolution, ResolutionState,
     RuntimeIdentity, ScopeBinding, ScopeIds, SourceName, TelemetryBody, TelemetryEvent,

@@ -1,11 +1,11 @@
 //! Socket calls and the addresses they name.
 
-use crate::classify::embedded_v4;
 use crate::os_bytes::OsBytes;
 use crate::outcome::CallResult;
+use crate::special::{ClassTable, DestinationClass};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// A socket call with an address.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -86,11 +86,19 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// Classifies an address; IPv4-mapped, NAT64 and 6to4 IPv6 count as the IPv4 address to which they lead.
+    /// What the built-in table says of an address.
     pub fn of(ip: IpAddr) -> Self {
-        match ip {
-            IpAddr::V4(ip) => Self::of_v4(ip),
-            IpAddr::V6(ip) => embedded_v4(ip).map_or_else(|| Self::of_v6(ip), Self::of_v4),
+        Self::coarse(ClassTable::builtin().address(ip).0).unwrap_or(Self::Public)
+    }
+
+    /// The coarser word for a class of the table; `None` for a name, which says nothing about where it leads.
+    pub const fn coarse(class: DestinationClass) -> Option<Self> {
+        match class {
+            DestinationClass::Metadata => Some(Self::Metadata),
+            DestinationClass::Loopback => Some(Self::Loopback),
+            DestinationClass::Private | DestinationClass::Cgnat | DestinationClass::LinkLocal => Some(Self::Private),
+            DestinationClass::Multicast | DestinationClass::Reserved | DestinationClass::Public => Some(Self::Public),
+            DestinationClass::Named => None,
         }
     }
 
@@ -101,55 +109,6 @@ impl Destination {
             Self::Loopback => "loopback",
             Self::Private => "private",
             Self::Public => "public",
-        }
-    }
-
-    fn of_v4(ip: Ipv4Addr) -> Self {
-        const METADATA: [[u8; 4]; 9] = [
-            [169, 254, 169, 254],
-            [169, 254, 170, 2],
-            [169, 254, 170, 23],
-            [168, 63, 129, 16],
-            [192, 0, 0, 192],
-            [100, 100, 100, 200],
-            [169, 254, 42, 42],
-            [169, 254, 0, 23],
-            [169, 254, 10, 10],
-        ];
-        let octets = ip.octets();
-        if METADATA.contains(&octets) {
-            return Self::Metadata;
-        }
-        let carrier_grade_nat = octets[0] == 100 && (64..128).contains(&octets[1]);
-        if ip.is_loopback() || ip.is_unspecified() {
-            Self::Loopback
-        } else if ip.is_private() || ip.is_link_local() || carrier_grade_nat {
-            Self::Private
-        } else {
-            Self::Public
-        }
-    }
-
-    fn of_v6(ip: Ipv6Addr) -> Self {
-        const METADATA: [Ipv6Addr; 8] = [
-            Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
-            Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
-            Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
-            Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
-            Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
-            Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200),
-            Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
-            Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1),
-        ];
-        let first = ip.segments()[0];
-        if METADATA.contains(&ip) {
-            Self::Metadata
-        } else if ip.is_loopback() || ip.is_unspecified() {
-            Self::Loopback
-        } else if first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80 {
-            Self::Private
-        } else {
-            Self::Public
         }
     }
 }

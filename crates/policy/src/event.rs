@@ -1,6 +1,6 @@
 //! What a rule can see of an event.
 
-use agentprov_model::classify::Host;
+use agentprov_model::special;
 use agentprov_model::{
     Access, CallResult, EventType, Fact, FileOp, NetworkOp, OsBytes, PrivilegeCall, SocketAddress, What,
 };
@@ -94,6 +94,7 @@ impl PolicyEvent {
             }
             What::Privilege(call) => event.take_privilege(call),
             What::ProcessOutlived => {}
+            What::Telemetry(seen) => return event.take_telemetry(seen).then_some(event),
             _ => return None,
         }
         Some(event)
@@ -130,7 +131,7 @@ impl PolicyEvent {
     /// Takes a destination written as text: address, name, with a port or without.
     pub fn take_destination(&mut self, text: &str) {
         self.dst = Some(text.to_owned());
-        if let Some(Host::Ip(ip)) = Host::parse(text) {
+        if let Some(ip) = special::Destination::parse(text).ip {
             self.dst_ip = Some(ip);
         }
         let port = text.rsplit_once(':').filter(|(host, _)| !host.contains(':') || host.ends_with(']'));

@@ -1,12 +1,12 @@
-//! Rules asked before a connection is made.
+//! Rules asked before a connection is made or a file is opened.
 
 use crate::event::PolicyEvent;
-use crate::rules::spec::MatchSpec;
-use crate::rules::{RuleFile, RuleSet};
-use agentprov_capture::{Gate, Ruling};
+use crate::rules::spec::{Class, MatchSpec, RuleSpec};
+use crate::rules::{self, RuleFile, RuleSet};
+use agentprov_capture::{Gate, Opens, Ruling};
 use agentprov_model::{
-    AttemptNo, Basis, CallResult, EventId, EventTime, Fact, NetworkCall, NetworkOp, OsBytes, ProcessId, RuleMode,
-    SocketAddress, Vantage, Verdict, What,
+    Access, AttemptNo, Basis, CallResult, EventId, EventTime, Fact, FileOpened, NetworkCall, NetworkOp, OsBytes,
+    ProcessId, RuleMode, SocketAddress, Vantage, Verdict, What,
 };
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,7 +41,7 @@ impl RuleGate {
     /// When a pattern is too large, which loading the rules rules out.
     pub fn new(rules: &RuleSet, denied: Denied) -> Result<Self, regex::Error> {
         let asked = rules.rules().filter(|rule| known_beforehand(&rule.when)).cloned().collect();
-        let rules = RuleSet::new(RuleFile { rules: asked, classifier: rules.classifier().clone() })?;
+        let rules = RuleSet::new(RuleFile { rules: asked, classes: rules.classes().clone() })?;
         Ok(Self { rules, denied })
     }
 }
@@ -51,9 +51,9 @@ fn known_beforehand(when: &MatchSpec) -> bool {
     own && when.outcome.is_none() && when.any.iter().chain(&when.except).all(known_beforehand)
 }
 
-impl Gate for RuleGate {
-    fn connect(&self, process: Option<ProcessId>, address: &SocketAddress) -> Ruling {
-        let Some(event) = PolicyEvent::of(&about_to_connect(process, address), None) else { return Ruling::Allow };
+impl RuleGate {
+    fn ask(&self, process: Option<ProcessId>, what: What) -> Ruling {
+        let Some(event) = PolicyEvent::of(&about_to_happen(process, what), None) else { return Ruling::Allow };
         if self.rules.judge(&event, RuleMode::Enforce).verdict < Verdict::Deny {
             return Ruling::Allow;
         }
@@ -64,10 +64,71 @@ impl Gate for RuleGate {
     }
 }
 
-/// The fact that the connect would become.
-fn about_to_connect(process: Option<ProcessId>, address: &SocketAddress) -> Fact {
+impl Gate for RuleGate {
+    fn connect(&self, process: Option<ProcessId>, address: &SocketAddress) -> Ruling {
+        let call = NetworkCall { op: NetworkOp::Connect, address: address.clone(), result: CallResult::Unknown };
+        self.ask(process, What::Network(call))
+    }
+
+    fn opens(&self) -> Opens {
+        let denies = |rule: &&RuleSpec| rule.mode == RuleMode::Enforce && rule.decision >= Verdict::Deny;
+        let wanted = self.rules.rules().filter(denies).map(|rule| opens_of(&rule.when));
+        wanted.max().unwrap_or(Opens::None)
+    }
+
+    fn open(&self, process: Option<ProcessId>, open: &FileOpened) -> Ruling {
+        self.ask(process, What::FileOpened(open.clone()))
+    }
+}
+
+/// The opens for which the conditions may hold; more than those does no harm.
+fn opens_of(when: &MatchSpec) -> Opens {
+    let of_others = !when.argv.is_empty()
+        || !when.argv_class.is_empty()
+        || !when.cidr.is_empty()
+        || !when.port.is_empty()
+        || !when.host.is_empty()
+        || !when.dst_ip.is_empty()
+        || when.private_cidr == Some(true)
+        || when.path_contains.is_empty() && !when.args_contains.is_empty()
+        || !when.class.is_empty() && !when.class.contains(&Class::Secret);
+    let empty_text = |source: &String| regex::Regex::new(source).is_ok_and(|regex| regex.is_match(""));
+    if of_others || !when.args_regex.is_empty() && !when.args_regex.iter().any(empty_text) {
+        return Opens::None;
+    }
+    let types = &when.event_type;
+    let wanted = |access| {
+        let kind = about_to_happen(None, What::FileOpened(opened(access))).event_type();
+        types.is_empty() || types.iter().any(|name| name == kind.name())
+    };
+    let accesses = &when.access;
+    let reads = wanted(Access::Read) && (accesses.is_empty() || accesses.contains(&rules::spec::Access::Read));
+    let writes = wanted(Access::Write) && (accesses.is_empty() || accesses.contains(&rules::spec::Access::Write));
+    let own = match (reads, writes) {
+        (true, _) => Opens::All,
+        (false, true) => Opens::Changing,
+        (false, false) => Opens::None,
+    };
+    match when.any.as_slice() {
+        [] => own,
+        any => own.min(any.iter().map(opens_of).max().unwrap_or(Opens::None)),
+    }
+}
+
+fn opened(access: Access) -> FileOpened {
+    FileOpened {
+        path: OsBytes::default(),
+        given: None,
+        access,
+        create: false,
+        truncate: false,
+        result: CallResult::Unknown,
+    }
+}
+
+/// The fact that the call would become.
+fn about_to_happen(process: Option<ProcessId>, what: What) -> Fact {
     let at = EventTime::default();
-    let call = NetworkCall { op: NetworkOp::Connect, address: address.clone(), result: CallResult::Unknown };
     Fact {
         id: EventId::derive(at, &[]),
         at,
@@ -78,6 +139,6 @@ fn about_to_connect(process: Option<ProcessId>, address: &SocketAddress) -> Fact
         process,
         tid: None,
         redacted: Vec::new(),
-        what: What::Network(call),
+        what,
     }
 }

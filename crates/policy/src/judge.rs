@@ -7,10 +7,12 @@ use crate::respond::{Job, Responder};
 use crate::rules::spec::RuleSpec;
 use crate::rules::{Judgement, RuleSet};
 use crate::taint::{NoPipes, PipeView, Taint};
+use agentprov_capture::Notice;
 use agentprov_ingest::{Derived, Emit, Judge};
+use agentprov_model::special::Severity as SecretLevel;
 use agentprov_model::{
-    CallResult, Decision, EventId, EventTime, Fact, OsBytes, ProcessId, ResponseAction, ResponseKind, ResponseState,
-    ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, SecretLevel, Verdict, What, errno,
+    CallResult, Decision, EventId, EventTime, Fact, OsBytes, ResponseAction, ResponseKind, ResponseState,
+    ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, Verdict, What, errno,
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -27,6 +29,8 @@ pub struct RuleJudge {
     raised: HashSet<[u8; 16]>,
     responder: Option<Responder>,
     denied: Denied,
+    /// What the user was not told yet.
+    notices: Vec<Notice>,
 }
 
 impl RuleJudge {
@@ -42,6 +46,7 @@ impl RuleJudge {
             raised: HashSet::new(),
             responder: None,
             denied: Denied::default(),
+            notices: Vec::new(),
         }
     }
 
@@ -77,7 +82,10 @@ impl RuleJudge {
         let mut event = PolicyEvent::of(fact, self.processes.user(fact.process))?;
         self.taint.look_at_pipes(fact.process, fact.at, &self.processes);
         event.ancestors = self.processes.ancestors(fact.process);
-        event.scope = self.scope.clone();
+        // What a sensor saw brings the context that it was resolved to.
+        if !matches!(fact.what, What::Telemetry(_)) {
+            event.scope = self.scope.clone();
+        }
         event.tainted = self.taint.holds(fact.process, fact.at);
         Some(event)
     }
@@ -100,18 +108,22 @@ impl RuleJudge {
 
     /// A secret that was read taints its reader, whatever the rules say.
     fn taint_reader(&mut self, fact: &Fact, event: &PolicyEvent) {
-        let secret = crate::rules::secret_of(event, self.rules.classifier());
-        let holds = secret.is_some_and(|secret| secret.level >= SecretLevel::Medium);
+        let secret = crate::rules::secret_of(event, self.rules.table());
+        let holds = secret.is_some_and(|secret| secret.severity >= SecretLevel::Medium);
         if let Some(process) = fact.process.filter(|_| holds && event.reads && !event.failed) {
             self.taint.mark(process, fact.at, &self.processes);
         }
     }
 
-    fn first_time(&mut self, rule: &RuleSpec, process: Option<ProcessId>, object: &OsBytes) -> bool {
+    fn first_time(&mut self, rule: &RuleSpec, fact: &Fact, object: &OsBytes) -> bool {
         let mut hasher = Sha256::new();
         hasher.update((rule.id.len() as u64).to_be_bytes());
         hasher.update(&rule.id);
-        hasher.update(process.map_or([0; 8], |process| *process.as_bytes()));
+        hasher.update(fact.process.map_or([0; 8], |process| *process.as_bytes()));
+        if let (What::Telemetry(event), None) = (&fact.what, fact.process) {
+            // The next best name of a process whose start was not told.
+            event.identity.visit(|name, value| hasher.update(format!("{name}={value}\0")));
+        }
         hasher.update(object.as_bytes());
         let mut key = [0; 16];
         key.copy_from_slice(&hasher.finalize()[..16]);
@@ -121,6 +133,7 @@ impl RuleJudge {
     /// Hands out how far responses have come since the last fact.
     fn collect(&mut self, emit: &mut Emit<'_>) {
         for step in self.responder.iter_mut().flat_map(Responder::steps) {
+            self.notices.extend(notice_of(&step));
             emit(step);
         }
     }
@@ -197,7 +210,12 @@ impl RuleJudge {
     }
 
     fn was_denied(&self, fact: &Fact, object: &OsBytes) -> bool {
-        let refused = matches!(&fact.what, What::Network(call) if call.result == CallResult::Errno(errno::EPERM));
+        let result = match &fact.what {
+            What::Network(call) => call.result,
+            What::FileOpened(open) => open.result,
+            _ => return false,
+        };
+        let refused = result == CallResult::Errno(errno::EPERM);
         refused && fact.process.is_some_and(|process| self.denied.holds(process, object))
     }
 
@@ -238,12 +256,24 @@ impl Judge for RuleJudge {
         let Some(decision) = decision(fact, &judgement, &rules, self.mode, object.clone()) else { return };
         let decision = emit(about_fact(fact, What::Decision(decision)));
         for rule in judgement.matched.iter().filter(|rule| rule.decision > Verdict::Allow) {
-            if !self.first_time(rule, fact.process, &object) {
+            if !self.first_time(rule, fact, &object) {
                 continue;
             }
             let risk = emit(about_fact(fact, What::RiskSignal(risk(fact, rule, decision, object.clone()))));
             self.respond(fact, rule, &object, (risk, decision), emit);
         }
+    }
+
+    fn applied(&self) -> Option<What> {
+        Some(Self::applied(self))
+    }
+
+    fn idle(&mut self, emit: &mut Emit<'_>) {
+        self.collect(emit);
+    }
+
+    fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
     }
 
     fn finish(&mut self, emit: &mut Emit<'_>) {
@@ -253,6 +283,16 @@ impl Judge for RuleJudge {
             });
         }
     }
+}
+
+/// A command that stands still waits for somebody, who must hear of it.
+fn notice_of(step: &Derived) -> Option<Notice> {
+    let What::ResponseAction(action) = &step.what else { return None };
+    let told = action.action == ResponseKind::Quarantine && action.state == ResponseState::Confirmed;
+    told.then(|| Notice {
+        text: format!("the command is quarantined and waits: {}", action.evidence),
+        way_out: Some("the recording ends when its processes have ended".to_owned()),
+    })
 }
 
 fn decision(

@@ -15,6 +15,7 @@ mod processes;
 pub mod respond;
 pub mod rules;
 pub mod taint;
+mod telemetry_event;
 pub mod trial;
 mod yaml;
 

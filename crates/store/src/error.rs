@@ -47,7 +47,7 @@ pub enum StoreError {
     Damaged(String),
     /// SQLite failed.
     #[error("database: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
     /// A file operation failed.
     #[error("{action} {path}: {source}")]
     Io {
@@ -98,6 +98,20 @@ impl StoreError {
                 matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
             }
             _ => false,
+        }
+    }
+}
+
+/// A value of another type than the schema has was not written by this program.
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error as Sqlite;
+        match error {
+            Sqlite::InvalidColumnType(..)
+            | Sqlite::FromSqlConversionFailure(..)
+            | Sqlite::IntegralValueOutOfRange(..)
+            | Sqlite::Utf8Error(..) => Self::Damaged(format!("a value is not what the schema says: {error}")),
+            other => Self::Sqlite(other),
         }
     }
 }

@@ -253,11 +253,19 @@ fn check_blobs(
         }
     }
     let workspaces = workspaces(reader, runs)?;
+    let gone: Vec<String> =
+        workspaces.iter().filter(|path| !path.join(".git").exists()).map(|path| path.display().to_string()).collect();
     for (id, git) in external {
         report.in_git += 1;
-        let held = git.is_some_and(|git| git_check::holds(&workspaces, &git, &id));
-        if !held {
+        if git.is_some_and(|git| git_check::holds(&workspaces, &git, &id)) {
+            continue;
+        }
+        if gone.is_empty() {
             report.serious("external-missing", id, "neither the blob folder nor git in a recorded workspace has it");
+        } else {
+            // Whoever moved a workspace took its git along: nothing is known to be lost.
+            let detail = format!("git held it, and {} is no git work tree any more", gone.join(", "));
+            report.minor("external-unreachable", id, detail);
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use agentprov_log::SignerKey;
+use agentprov_log::note::pem;
 use agentprov_model::CommandKey;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -31,23 +32,37 @@ pub fn command_key(dir: &Path) -> Result<CommandKey, StoreError> {
     .map(CommandKey::from_bytes)
 }
 
-/// Reads the key at `path` under the name `name`.
+/// Reads the key at `path` under the name `name`: a seed as 64 hex digits, or PKCS#8 in PEM.
 ///
 /// # Errors
 /// [`StoreError::Key`] when others may read the file or it holds no seed; [`StoreError::Io`] when it can't be read.
 pub fn read(path: &Path, name: &str) -> Result<SignerKey, StoreError> {
-    let seed = read_secret(path)?;
-    SignerKey::from_seed(name, &seed).map_err(|error| StoreError::Key { path: path.to_owned(), why: error.to_string() })
+    let text = read_private(path)?;
+    let key = if pem::is_pem(&text) {
+        SignerKey::from_pem(name, &text)
+    } else {
+        SignerKey::from_seed(name, &seed_of(path, &text)?)
+    };
+    key.map_err(|error| StoreError::Key { path: path.to_owned(), why: error.to_string() })
 }
 
 fn read_secret(path: &Path) -> Result<[u8; 32], StoreError> {
+    seed_of(path, &read_private(path)?)
+}
+
+/// The text of a file that nobody but its owner may read.
+fn read_private(path: &Path) -> Result<String, StoreError> {
     let refuse = |why: String| StoreError::Key { path: path.to_owned(), why };
     let metadata = std::fs::metadata(path).map_err(StoreError::io("read", path))?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(refuse(format!("its mode is {mode:04o}, others may read it; set it to 0600")));
     }
-    let text = std::fs::read_to_string(path).map_err(StoreError::io("read", path))?;
+    std::fs::read_to_string(path).map_err(StoreError::io("read", path))
+}
+
+fn seed_of(path: &Path, text: &str) -> Result<[u8; 32], StoreError> {
+    let refuse = |why: String| StoreError::Key { path: path.to_owned(), why };
     data_encoding::HEXLOWER_PERMISSIVE
         .decode(text.trim().as_bytes())
         .ok()
@@ -58,13 +73,21 @@ fn read_secret(path: &Path) -> Result<[u8; 32], StoreError> {
 /// Makes a key at `path` unless one is there, and gives the one that is there afterwards.
 ///
 /// # Errors
-/// As [`read`], or when no random bytes can be had.
+/// As [`read`], when the key of a store that has signed is gone, or when no random bytes can be had.
 pub fn read_or_make(path: &Path, name: &str) -> Result<SignerKey, StoreError> {
+    let public = path.with_file_name(PUBLIC_FILE);
     if !path.exists() {
+        // A new key in the old one's place would make later signatures look like somebody else's.
+        if public.exists() && !path.exists() {
+            let why = format!(
+                "it is gone, though {} is there; put it back, or remove that file too to go on with a new key",
+                public.display()
+            );
+            return Err(StoreError::Key { path: path.to_owned(), why });
+        }
         make(path)?;
     }
     let key = read(path, name)?;
-    let public = path.with_file_name(PUBLIC_FILE);
     if !public.exists() {
         std::fs::write(&public, format!("{}\n", key.verifier())).map_err(StoreError::io("write", &public))?;
     }
@@ -75,7 +98,9 @@ fn make(path: &Path) -> Result<(), StoreError> {
     let mut seed = [0u8; 32];
     getrandom::fill(&mut seed).map_err(|error| StoreError::Key { path: path.to_owned(), why: error.to_string() })?;
     // Written aside and linked, so that two first users agree on one key.
-    let draft: PathBuf = path.with_extension(format!("draft-{}", std::process::id()));
+    let mut suffix = [0u8; 8];
+    getrandom::fill(&mut suffix).map_err(|error| StoreError::Key { path: path.to_owned(), why: error.to_string() })?;
+    let draft: PathBuf = path.with_extension(format!("draft-{}", data_encoding::HEXLOWER.encode(&suffix)));
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -5,7 +5,7 @@
 //!
 //! Invariants:
 //! - There is one write path, [`Writer::transaction`]: facts, leaf hashes, tree frontier, indexes, counts,
-//!   checkpoint and ledger entries of a batch are in one SQLite transaction.
+//!   checkpoint and ledger entries of a batch are in one SQLite transaction. [`Queue`] keeps work, not evidence.
 //! - A fact's bytes are hashed as they are stored and never serialised again.
 //! - Indexes and counts are pure functions of facts: [`fsck`] computes them anew and compares.
 
@@ -18,6 +18,7 @@ pub mod location;
 pub mod migrations;
 pub mod postings;
 pub mod prepared;
+pub mod queue;
 pub mod reader;
 pub mod removal;
 pub mod state_head;
@@ -32,6 +33,7 @@ pub use key::command_key;
 pub use ledger::{LedgerEntry, LedgerEvent};
 pub use location::Location;
 pub use prepared::Prepared;
+pub use queue::{Accepted, Claimed, JobRow, JobState, NewJob, Queue};
 pub use reader::{EventRow, Position, Reader, RunRow};
 pub use store::Store;
 pub use writer::{Appended, Batch, Durability, Writer};

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// SQL of each step; after step `n` the database has `user_version` n + 1.
-const STEPS: &[&str] = &[STEP_1];
+const STEPS: &[&str] = &[STEP_1, STEP_2];
 
 const STEP_1: &str = "
 CREATE TABLE meta (
@@ -97,6 +97,32 @@ CREATE TABLE ledger_head (
     frontier   BLOB NOT NULL,
     checkpoint TEXT NOT NULL
 );
+";
+
+/// Jobs. The small columns stand first: views read many rows and none of their inputs and answers.
+const STEP_2: &str = "
+CREATE TABLE job (
+    no       INTEGER PRIMARY KEY,
+    id       TEXT NOT NULL UNIQUE,
+    digest   BLOB NOT NULL UNIQUE,         -- of the input: equal work is done once
+    subject  TEXT NOT NULL,
+    state    TEXT NOT NULL,                -- waiting, running, done, failed
+    accepted INTEGER NOT NULL,             -- ns, UTC
+    updated  INTEGER NOT NULL,             -- ns, UTC
+    attempts INTEGER NOT NULL,
+    problem  TEXT,
+    summary  BLOB,
+    input    BLOB NOT NULL,
+    output   BLOB
+);
+CREATE INDEX job_by_state ON job (state, no);
+CREATE INDEX job_by_time ON job (accepted);
+
+-- Names that senders give to requests, so that a request can be sent again.
+CREATE TABLE job_key (
+    key TEXT PRIMARY KEY,
+    job INTEGER NOT NULL
+) WITHOUT ROWID;
 ";
 
 /// The newest schema that this program knows.

@@ -9,7 +9,7 @@ mod merged;
 
 use crate::RunNo;
 use crate::error::StoreError;
-use chunk::{ChunkReader, ChunkWriter};
+use chunk::{Beyond, ChunkReader, ChunkWriter};
 use merged::Merged;
 use rusqlite::Connection;
 
@@ -68,7 +68,10 @@ pub(crate) fn look_up(connection: &Connection, run: RunNo, kind: u8, key: u64) -
     for (segment, _) in segments(connection, run)? {
         look_up_in(connection, run, segment, kind, key, &mut found)?;
     }
-    found.sort_unstable();
+    // Segments hold ranges that follow one another, so this is a merge of few sorted runs, if not in order already.
+    if !found.is_sorted() {
+        found.sort();
+    }
     Ok(found)
 }
 
@@ -80,18 +83,18 @@ fn look_up_in(
     key: u64,
     found: &mut Vec<u64>,
 ) -> Result<(), StoreError> {
-    // Chunks that begin with the key, latest first, and the one before them, which may hold its first entries.
-    let mut statement = connection.prepare_cached(
-        "SELECT kind, key, entries FROM posting WHERE run = ?1 AND segment = ?2 AND (kind, key) <= (?3, ?4)
-         ORDER BY kind DESC, key DESC, first DESC",
-    )?;
-    let mut rows = statement.query((run.0, segment, kind, key.cast_signed()))?;
-    while let Some(row) = rows.next()? {
-        let first: (u8, i64) = (row.get(0)?, row.get(1)?);
-        let entries = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-        ChunkReader::new(entries).seek(kind, key, found)?;
-        if first != (kind, key.cast_signed()) {
-            break;
+    // The key's first entries may lie at the end of the last chunk that begins before it; most keys have no others.
+    let before = "SELECT entries FROM posting WHERE run = ?1 AND segment = ?2 AND (kind, key) < (?3, ?4)
+                  ORDER BY kind DESC, key DESC, first DESC LIMIT 1";
+    let own = "SELECT entries FROM posting WHERE run = ?1 AND segment = ?2 AND kind = ?3 AND key = ?4 ORDER BY first";
+    for sql in [before, own] {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query((run.0, segment, kind, key.cast_signed()))?;
+        while let Some(row) = rows.next()? {
+            let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            if ChunkReader::new(entries).seek(kind, key, found)? == Beyond::Yes {
+                return Ok(());
+            }
         }
     }
     Ok(())

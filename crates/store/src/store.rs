@@ -3,6 +3,7 @@
 use crate::blobs::Blobs;
 use crate::error::StoreError;
 use crate::location::Location;
+use crate::queue::Queue;
 use crate::reader::Reader;
 use crate::writer::Writer;
 use crate::{key, migrations};
@@ -143,6 +144,14 @@ impl Store {
     pub fn reader(&self) -> Result<Reader, StoreError> {
         let connection = connect(&self.location.database(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         Reader::new(self.clone(), connection)
+    }
+
+    /// The jobs.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn queue(&self) -> Result<Queue, StoreError> {
+        Queue::new(connect(&self.location.database(), OpenFlags::SQLITE_OPEN_READ_WRITE)?)
     }
 
     /// The writer.

@@ -9,6 +9,7 @@ pub(crate) struct SystemPackage {
 
 pub(crate) const SYSTEM_PACKAGES: &[SystemPackage] = &[
     SystemPackage { program: "cc", package: "gcc", reason: "compiles the bundled SQLite and zstd" },
+    SystemPackage { program: "dot", package: "graphviz", reason: "the reader of the pictures that are drawn" },
     SystemPackage {
         program: "git",
         package: "git",

@@ -28,6 +28,7 @@ pub(crate) mod runs;
 pub(crate) mod security;
 pub(crate) mod setup;
 pub(crate) mod show;
+pub(crate) mod telemetry;
 pub(crate) mod timeline;
 pub(crate) mod verify;
 
@@ -49,6 +50,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Timeline(command) => command.run(&context),
         Command::Graph(command) => command.run(&context),
         Command::Observe(command) => command.run(&context),
+        Command::Telemetry(command) => command.run(&context),
         Command::Security(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),

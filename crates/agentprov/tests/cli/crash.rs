@@ -43,6 +43,12 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
         assert!(verify.status == 0 || verify.status == 3, "{run}: {}", verify.stdout);
     }
     assert!(interrupted > POINTS / 4, "only {interrupted} of {POINTS} points hit a recording");
+    let left: Vec<String> = std::fs::read_dir(place.data_dir())
+        .expect("the data dir")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("reserve"))
+        .collect();
+    assert!(left.is_empty(), "killed recorders leave {left:?}");
     place.run(["fsck"]).ok();
     place.record("after", "true").ok();
     place.run(["verify", "after"]).ok();

@@ -3,22 +3,27 @@
 #![allow(clippy::print_stdout, reason = "a test says on standard output why it is skipped")]
 
 mod bad_input;
+mod births;
 mod complete;
 mod contract;
+mod contract_nested;
 mod crash;
 mod demo;
+mod explain;
 mod hooks;
 mod launch;
 mod mcp;
 mod memory;
 mod outlived;
 mod place;
+mod prove;
 mod record;
 mod rules;
 mod seen;
 mod setup;
 mod tamper;
 mod tamper_anywhere;
+mod telemetry;
 mod tool_calls;
 mod transcripts;
 mod workloads;

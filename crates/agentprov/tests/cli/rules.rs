@@ -45,6 +45,41 @@ fn a_deny_stops_the_connection_and_detect_only_records_it() {
 }
 
 #[test]
+fn a_deny_stops_the_write_of_authorized_keys_and_detect_only_records_it() {
+    let place = Place::new();
+    let rules = "rules:\n  - id: keys\n    match: {path: .ssh/authorized_keys, access: write}\n    decision: deny\n";
+    std::fs::write(place.root().join("rules.yaml"), rules).expect("a rule file");
+    let home = place.root().join("person");
+    std::fs::create_dir_all(home.join(".ssh")).expect("a folder");
+    let keys = home.join(".ssh/authorized_keys");
+    let script = "export HOME=$1; echo note >made; if echo key >>~/.ssh/authorized_keys; then echo written; else echo refused; fi";
+    let command = ["sh", "-c", script, "sh", home.to_str().expect("text")];
+    for (run, said, intended) in [("detect", "written\n", "audit"), ("enforce", "refused\n", "deny")] {
+        std::fs::write(&keys, "before\n").expect("a file");
+        let _first_time = std::fs::remove_file(place.work().join("made"));
+        assert_eq!(record(&place, run, run, &command).ok().stdout, said);
+        let expected = if run == "detect" { "before\nkey\n" } else { "before\n" };
+        assert_eq!(std::fs::read_to_string(&keys).expect("a file"), expected, "{run}");
+        assert_eq!(std::fs::read_to_string(place.work().join("made")).expect("a file"), "note\n");
+
+        let [response] = &responses(&place, run)[..] else { panic!("one response") };
+        let (action, state) = if run == "detect" { ("audit", "recorded") } else { ("deny", "confirmed") };
+        assert_eq!(response["action_type"], action);
+        let field = if run == "detect" { "status" } else { "state" };
+        assert_eq!(response[field], state);
+        let document = place.run(["policy", "decisions", run, "--json"]).ok().json();
+        let row = &document["decisions"][0];
+        assert_eq!((&row["decision"], &row["intended"], &row["mode"]), (&intended.into(), &"deny".into(), &run.into()));
+        let timeline = place.run(["timeline", run]).ok().stdout;
+        assert_eq!(timeline.contains("EPERM"), run == "enforce", "{timeline}");
+        // What was allowed has its versions as in any recording.
+        let blame = place.run(["blame", "made", "--run", run]).ok().stdout;
+        assert!(blame.contains("sh"), "{blame}");
+        place.run(["verify", run]).ok();
+    }
+}
+
+#[test]
 fn a_kill_ends_the_process_that_read_the_secret() {
     let place = Place::new();
     std::fs::write(place.work().join(".env"), "A=b\n").expect("a file");
@@ -61,6 +96,38 @@ fn a_kill_ends_the_process_that_read_the_secret() {
     let risks = place.run(["security", "risks", "--run", "kill", "--json"]).ok().json();
     assert_eq!((&risks["count"], &risks["judging"]["state"]), (&1.into(), &"judged".into()));
     place.run(["verify", "kill"]).ok();
+}
+
+#[test]
+fn a_quarantine_stops_the_tree_and_says_how_to_go_on() {
+    use std::io::{BufRead, BufReader};
+    let place = Place::new();
+    std::fs::write(place.work().join("bait"), "x").expect("a file");
+    let rules = "rules:\n  - id: bait\n    match: {path: bait, access: read}\n    decision: quarantine\n";
+    std::fs::write(place.root().join("rules.yaml"), rules).expect("a rule file");
+    // Bounded, should nothing stop it.
+    let script = "read -r line <bait; i=0; while [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done; echo survived";
+    for (run, quoted, status) in [("on", 1, 0), ("end", 3, 137)] {
+        let mut command =
+            place.command(["record", "-q", "--run", run, "--rules", "../rules.yaml", "--mode", "enforce"]);
+        command.args(["--", "sh", "-c", if run == "on" { "read -r line <bait; sleep 1; echo on" } else { script }]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut recording = command.spawn().expect("it starts");
+        let said = BufReader::new(recording.stderr.take().expect("piped"));
+        let told = said.lines().map_while(Result::ok).find(|line| line.contains("quarantined and waits"));
+        let told = told.expect("the user is told");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(recording.try_wait().expect("it can be asked").is_none(), "it waits");
+        let [confirmed] = &responses(&place, run)[..] else { panic!("one response") };
+        assert_eq!((&confirmed["action_type"], &confirmed["state"]), (&"quarantine".into(), &"confirmed".into()));
+
+        let way = told.split('\'').nth(quoted).expect("a command between quotes");
+        assert!(std::process::Command::new("sh").args(["-c", way]).status().expect("it runs").success(), "{way}");
+        let output = recording.wait_with_output().expect("it ends");
+        assert_eq!(Said::of(&output).status, status, "{told}");
+        assert_eq!(Said::of(&output).stdout, if run == "on" { "on\n" } else { "" });
+        place.run(["verify", run]).ok();
+    }
 }
 
 #[test]

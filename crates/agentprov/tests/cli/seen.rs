@@ -317,3 +317,13 @@ fn output_is_kept_only_when_asked_for_and_within_its_bound() {
     let output = output.expect("standard output was kept");
     assert_eq!((&output["kept_bytes"], &output["total_bytes"]), (&10.into(), &17.into()));
 }
+
+#[test]
+fn a_workspace_that_was_moved_is_not_called_damaged() {
+    let place = Place::with_git(&[("a.txt", "one\n")]);
+    place.record("r", "echo two > a.txt").ok();
+    place.run(["fsck"]).ok();
+    std::fs::rename(place.work().join(".git"), place.root().join("taken")).expect("a move");
+    let said = place.run(["--data-dir", &place.data_dir().display().to_string(), "fsck"]).ok();
+    assert!(said.stdout.contains("external-unreachable") && said.stdout.contains("in order"), "{}", said.stdout);
+}

@@ -11,6 +11,7 @@ use crate::workspace::job::{Job, Pin, PreImage};
 use crate::workspace::policy::Place;
 use crate::workspace::watch::Opened;
 use agentprov_model::{Access, CallResult, FileOpened, GapKind, OsBytes, VersionCause, What};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -18,13 +19,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 const READ_AT_STOP: u64 = 128 * 1024;
 const O_TMPFILE: u32 = libc::O_TMPFILE.cast_unsigned();
 /// `O_TMPFILE` without O_DIRECTORY.
-const TMPFILE_BIT: u32 = O_TMPFILE & !libc::O_DIRECTORY.cast_unsigned();
+pub(crate) const TMPFILE_BIT: u32 = O_TMPFILE & !libc::O_DIRECTORY.cast_unsigned();
 
-const fn has(flags: u32, flag: i32) -> bool {
+pub(crate) const fn has(flags: u32, flag: i32) -> bool {
     flags & flag.cast_unsigned() != 0
 }
 
-const fn access_of(flags: u32) -> Access {
+pub(crate) const fn access_of(flags: u32) -> Access {
     if has(flags, libc::O_PATH) {
         return Access::Path;
     }
@@ -73,18 +74,23 @@ impl Tracer {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Before::Missing,
             Err(_) => return Before::Nothing,
         };
+        self.before_of(&handle)
+    }
+
+    /// The same for what an O_PATH descriptor names.
+    pub(crate) fn before_of(&mut self, handle: &OwnedFd) -> Before {
         let Ok(stat) = fd::fstat(handle.as_raw_fd()) else { return Before::Nothing };
         if !stat.is_file() {
             return Before::Nothing;
         }
-        let Some(path) = paths::of_own(&handle) else { return Before::Nothing };
+        let Some(path) = paths::of_own(handle) else { return Before::Nothing };
         if self.desk.layout.place(&path) == Place::Unversioned {
             return Before::Nothing;
         }
         if self.desk.watches.holds(stat.inode) {
             self.desk.barrier();
         }
-        let file = paths::reopen(&handle, &stat);
+        let file = paths::reopen(handle, &stat);
         if self.desk.saw(&path) {
             return Before::File { path, stat, fd: file, image: None };
         }
@@ -141,24 +147,23 @@ impl Tracer {
             && self.desk.layout.place(path) != Place::Unversioned
         {
             let path = path.clone();
-            self.writable(caller, number, path, flags, before, at);
+            self.writable(caller, &paths::fd_link(caller.tid, number), path, flags, before, at);
         }
         let fact = opened_fact(caller, dirfd, given.to_vec(), flags, resolved, result);
         self.out.say_of(at, Some(caller.id), caller.thread(), What::FileOpened(fact));
     }
 
     /// A regular file is now open for writing: its first state, its watch, our own descriptor.
-    fn writable(
+    pub(crate) fn writable(
         &mut self,
         caller: &Caller,
-        number: i64,
+        link: &CStr,
         path: Vec<u8>,
         flags: u32,
         before: Before,
         at: agentprov_model::EventTime,
     ) {
-        let link = paths::fd_link(caller.tid, number);
-        let Ok(stat) = fd::stat(&link, true) else { return };
+        let Ok(stat) = fd::stat(link, true) else { return };
         if !stat.is_file() {
             return;
         }
@@ -185,12 +190,12 @@ impl Tracer {
             return;
         }
         if file.is_none() {
-            file = fd::open(&link, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY).ok();
+            file = fd::open(link, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY).ok();
         }
         let opened = Opened {
             inode: stat.inode,
             path: &path,
-            link: &link,
+            link,
             fd: file,
             by: caller.id,
             ready_after: self.desk.sent,

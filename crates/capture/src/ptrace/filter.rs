@@ -1,6 +1,7 @@
 //! The seccomp filter: which calls stop, which pass. Classic BPF, see seccomp(2).
 
 use super::syscalls::{self, Call};
+use crate::gate::Opens;
 use libc::sock_filter;
 
 const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
@@ -34,11 +35,14 @@ pub(crate) fn build(reads: bool) -> Vec<sock_filter> {
     program
 }
 
-/// The filter of a guarded command: `connect` is held for the guard. What would connect past it is refused: io_uring,
-/// connecting with the first message (TCP Fast Open), and calls of other architectures.
-pub(crate) fn guard() -> Vec<sock_filter> {
+/// The filter of a guarded command: `connect` is held for the guard, and the opens that the gate wants to see. What would
+/// pass it by is refused: io_uring, connecting with the first message (TCP Fast Open), calls of other architectures,
+/// and, where opens are held, handles of files. Landlock is not offered then: we open with our own rights, and its
+/// limits would not hold.
+pub(crate) fn guard(opens: Opens) -> Vec<sock_filter> {
     let errno = |errno: i32| statement(RETURN, libc::SECCOMP_RET_ERRNO | errno as u32);
     let allow = statement(RETURN, libc::SECCOMP_RET_ALLOW);
+    let hold = statement(RETURN, libc::SECCOMP_RET_USER_NOTIF);
     let fast_open = libc::MSG_FASTOPEN as u32;
     let mut program = vec![
         statement(LOAD, OFFSET_ARCH),
@@ -49,12 +53,33 @@ pub(crate) fn guard() -> Vec<sock_filter> {
     if syscalls::NATIVE == syscalls::ARCH_X86_64 {
         program.extend([jump(JUMP_SET, syscalls::X32_BIT, 0, 1), errno(libc::ENOSYS)]);
     }
-    program.extend([
-        jump(JUMP_EQUAL, libc::SYS_connect as u32, 0, 1),
-        statement(RETURN, libc::SECCOMP_RET_USER_NOTIF),
-        jump(JUMP_EQUAL, libc::SYS_io_uring_setup as u32, 0, 1),
-        errno(libc::ENOSYS),
-    ]);
+    let mut on = |number: libc::c_long, body: &[sock_filter]| {
+        program.push(jump(JUMP_EQUAL, number as u32, 0, body.len() as u8));
+        program.extend_from_slice(body);
+    };
+    on(libc::SYS_connect, &[hold]);
+    on(libc::SYS_io_uring_setup, &[errno(libc::ENOSYS)]);
+    if opens > Opens::None {
+        // O_PATH opens nothing: what is done with it later is held again.
+        let path_only = |flags: u32| [load_arg(flags), jump(JUMP_SET, libc::O_PATH as u32, 0, 1), allow];
+        let held = |flags: u32| {
+            let mut body = path_only(flags).to_vec();
+            match opens {
+                Opens::All => body.push(hold),
+                _ => body.extend([jump(JUMP_SET, OPEN_CHANGES, 0, 1), hold, allow]),
+            }
+            body
+        };
+        #[cfg(target_arch = "x86_64")]
+        {
+            on(libc::SYS_open, &held(1));
+            on(libc::SYS_creat, &[hold]);
+        }
+        on(libc::SYS_openat, &held(2));
+        on(libc::SYS_openat2, &[hold]);
+        on(libc::SYS_open_by_handle_at, &[errno(libc::EPERM)]);
+        on(libc::SYS_landlock_create_ruleset, &[errno(libc::EOPNOTSUPP)]);
+    }
     for (number, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
         program.extend([
             jump(JUMP_EQUAL, number as u32, 0, 4),
@@ -203,6 +228,27 @@ mod tests {
             assert_eq!(run(&all, native, number, [0; 6]) == libc::SECCOMP_RET_TRACE, !conditional, "{number}");
         }
         assert_eq!(run(&all, 0xdead, 1, [0; 6]), libc::SECCOMP_RET_TRACE);
+    }
+
+    #[test]
+    fn opens_are_held_as_the_gate_wants() {
+        let writes = [0, 0, libc::O_WRONLY as u64, 0, 0, 0];
+        for (opens, read, write) in [
+            (Opens::None, libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_ALLOW),
+            (Opens::Changing, libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_USER_NOTIF),
+            (Opens::All, libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_RET_USER_NOTIF),
+        ] {
+            let program = guard(opens);
+            let on = |number: libc::c_long, args| run(&program, syscalls::NATIVE, number as u32, args);
+            assert_eq!((on(libc::SYS_openat, [0; 6]), on(libc::SYS_openat, writes)), (read, write), "{opens:?}");
+            let path = [0, 0, (libc::O_WRONLY | libc::O_PATH) as u64, 0, 0, 0];
+            assert_eq!(on(libc::SYS_openat, path), libc::SECCOMP_RET_ALLOW);
+            assert_eq!(on(libc::SYS_connect, [0; 6]), libc::SECCOMP_RET_USER_NOTIF);
+            assert_eq!(on(libc::SYS_openat2, [0; 6]), write);
+            let fast = [0, 0, 0, libc::MSG_FASTOPEN as u64, 0, 0];
+            assert_eq!(on(libc::SYS_sendto, fast), libc::SECCOMP_RET_ERRNO | libc::EOPNOTSUPP as u32);
+            assert_eq!(on(libc::SYS_read, [0; 6]), libc::SECCOMP_RET_ALLOW);
+        }
     }
 
     #[cfg(target_arch = "x86_64")]

@@ -1,6 +1,7 @@
 //! The back-end `ptrace`: a seccomp filter stops the calls that matter, ptrace reads them and their results.
 
 pub(crate) mod call;
+pub(crate) mod errand;
 pub(crate) mod exec;
 pub(crate) mod files;
 pub(crate) mod filter;

@@ -47,7 +47,7 @@ impl Tracer {
                 ptrace::resume(tid, Resume::Cont, 0);
             }
             EVENT_STOP if stops_job(signal) => {
-                if tid == self.root_pid {
+                if tid == self.root_pid && !(self.enforcing && signal == libc::SIGSTOP) {
                     wire::send(self.front, &Message::RootStopped, None);
                 }
                 ptrace::resume(tid, Resume::Listen, 0);
@@ -55,6 +55,11 @@ impl Tracer {
             EVENT_STOP if !self.tree.threads.contains_key(&tid) => {
                 // Born, but its parent's event has not come yet: it names the way of birth.
                 self.tree.parked.push(tid);
+                // A parent that was killed in the call sends none.
+                let parent = identity::stat_line(tid).map(|line| line.ppid);
+                if parent.map_or(true, |parent| !self.tree.threads.contains_key(&parent)) {
+                    self.settle_parked();
+                }
             }
             _ => ptrace::resume(tid, Resume::Cont, 0),
         }

@@ -1,5 +1,6 @@
 //! The tracer: its state, its loop, its end.
 
+use super::errand::Errand;
 use super::process::{Process, Thread, Tree};
 use super::syscalls::Lookup;
 use crate::finished::Notice;
@@ -12,7 +13,7 @@ use crate::workspace::policy::Layout;
 use crate::workspace::watch::Watches;
 use crate::workspace::worker::Bell;
 use agentprov_model::{BootId, EventTime, Outcome, ProcessExited, ProcessKey, What};
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::RawFd;
@@ -86,12 +87,16 @@ pub(crate) struct Tracer {
     pub(crate) unprivileged: bool,
     /// Socket to the front.
     pub(crate) front: RawFd,
+    /// Rules act on the command, and may stop it: then the front must not stop with it.
+    pub(crate) enforcing: bool,
     /// Our own pid and mount namespace, to notice others.
     pub(crate) namespaces: [Option<Vec<u8>>; 2],
     pub(crate) root_end: Option<(Outcome, EventTime)>,
     pub(crate) processes_seen: u64,
     pub(crate) stops: u64,
     pub(crate) waiter: super::wait::Waiter,
+    /// From the guard.
+    pub(crate) errands: Receiver<Errand>,
 }
 
 /// What the recording saw, once it is over.
@@ -122,6 +127,7 @@ impl Tracer {
         let mut deadline: Option<Instant> = None;
         let mut staying = true;
         loop {
+            self.guarded_errands();
             match self.waiter.wait() {
                 Ok(Some((tid, change))) => {
                     self.stops += 1;
@@ -185,6 +191,16 @@ impl Tracer {
                 },
             );
             super::serve::pass_on(tid, change);
+        }
+    }
+
+    /// As [`Tracer::guarded`]: an asker whose errand failed reads the end of its answer.
+    pub(crate) fn guarded_errands(&mut self) {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run_errands())).is_err() {
+            self.out.lost(
+                agentprov_model::GapKind::RecorderFault,
+                "the tracer failed at one open that the guard made, and went on",
+            );
         }
     }
 

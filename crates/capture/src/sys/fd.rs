@@ -7,7 +7,7 @@ use agentprov_model::EventTime;
 use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// Which inode: device and number.
 pub(crate) type Inode = (u64, u64);
@@ -21,6 +21,8 @@ pub(crate) struct Stat {
     pub(crate) links: u64,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// For devices which one.
+    pub(crate) device: u64,
     /// Last change of content or attributes (ctime), by the realtime clock.
     pub(crate) changed: EventTime,
 }
@@ -53,6 +55,7 @@ fn stat_from(raw: &libc::stat) -> Stat {
         links: u64::from(raw.st_nlink),
         uid: raw.st_uid,
         gid: raw.st_gid,
+        device: raw.st_rdev,
         changed: EventTime::from_nanos(raw.st_ctime.saturating_mul(1_000_000_000).saturating_add(raw.st_ctime_nsec)),
     }
 }
@@ -63,6 +66,60 @@ pub(crate) fn open(path: &CStr, flags: i32) -> io::Result<OwnedFd> {
     let fd = check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC) })?;
     // SAFETY: the kernel just gave us this descriptor; nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `open(2)` with a mode, always close-on-exec.
+pub(crate) fn open_with_mode(path: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
+    // SAFETY: `path` is NUL-terminated and outlives the call.
+    let fd = check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, mode) })?;
+    // SAFETY: the kernel just gave us this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `openat(2)`, always close-on-exec.
+pub(crate) fn open_at(dir: &OwnedFd, path: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
+    // SAFETY: `path` is NUL-terminated and outlives the call.
+    let fd = check(unsafe { libc::openat(dir.as_raw_fd(), path.as_ptr(), flags | libc::O_CLOEXEC, mode) })?;
+    // SAFETY: the kernel just gave us this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Opens a name in a directory, always close-on-exec; a link in its place is `ELOOP`.
+pub(crate) fn open_no_links(dir: &OwnedFd, name: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
+    /// `struct open_how`, openat2(2).
+    #[repr(C)]
+    struct How {
+        flags: u64,
+        mode: u64,
+        resolve: u64,
+    }
+    /// linux/openat2.h
+    const RESOLVE_NO_SYMLINKS: u64 = 4;
+    let wanted = (flags | libc::O_CLOEXEC).cast_unsigned();
+    let how = How { flags: wanted.into(), mode: mode.into(), resolve: RESOLVE_NO_SYMLINKS };
+    // SAFETY: `name` is NUL-terminated, `how` is live and as long as we say.
+    let fd =
+        unsafe { libc::syscall(libc::SYS_openat2, dir.as_raw_fd(), name.as_ptr(), &raw const how, size_of::<How>()) };
+    match i32::try_from(fd).ok().filter(|fd| *fd >= 0) {
+        // SAFETY: the kernel just gave us this descriptor; nobody else owns it.
+        Some(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        None => match io::Error::last_os_error() {
+            // It knows fewer flags than open, which passes over what it does not know; or it is not allowed here.
+            error if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EPERM)) => {
+                open_at(dir, name, flags | libc::O_NOFOLLOW, mode)
+            }
+            error => Err(error),
+        },
+    }
+}
+
+/// True for a descriptor in procfs.
+pub(crate) fn is_procfs(fd: RawFd) -> bool {
+    let mut raw = MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: `raw` is a writable structure.
+    let result = unsafe { libc::fstatfs(fd, raw.as_mut_ptr()) };
+    // SAFETY: zeroed is valid for this plain structure.
+    result == 0 && unsafe { raw.assume_init() }.f_type == libc::PROC_SUPER_MAGIC
 }
 
 /// `fstat(2)`.

@@ -1,5 +1,6 @@
 //! The kernel's interfaces behind safe functions: the only files of this crate that hold `unsafe`.
 
+pub(crate) mod credentials;
 pub(crate) mod fd;
 pub(crate) mod fork;
 pub(crate) mod inotify;

@@ -10,12 +10,17 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 const RECEIVE: libc::c_ulong = 0xc050_2100;
 const SEND: libc::c_ulong = 0xc018_2101;
 const ID_VALID: libc::c_ulong = 0x4008_2102;
+const ADD_DESCRIPTOR: libc::c_ulong = 0x4018_2103;
+/// linux/seccomp.h
+const CONTINUE: u32 = 1;
 
 /// A call that waits for an answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
     pub(crate) id: u64,
     pub(crate) tid: i32,
+    /// Number of the call.
+    pub(crate) call: i64,
     pub(crate) args: [u64; 6],
 }
 
@@ -51,7 +56,7 @@ pub(crate) fn receive(listener: RawFd) -> io::Result<Held> {
     check(unsafe { libc::ioctl(listener, RECEIVE, raw.as_mut_ptr()) })?;
     // SAFETY: all-zero is valid, and the kernel wrote over it.
     let raw = unsafe { raw.assume_init() };
-    Ok(Held { id: raw.id, tid: raw.pid.cast_signed(), args: raw.data.args })
+    Ok(Held { id: raw.id, tid: raw.pid.cast_signed(), call: raw.data.nr.into(), args: raw.data.args })
 }
 
 /// True while the call still waits: what was read by its thread id before is then its own.
@@ -62,9 +67,39 @@ pub(crate) fn waits(listener: RawFd, id: u64) -> bool {
 
 /// Ends a held call with 0 or an errno. A caller that is gone is no error.
 pub(crate) fn answer(listener: RawFd, id: u64, errno: i32) {
-    let answer = libc::seccomp_notif_resp { id, val: 0, error: -errno, flags: 0 };
+    send(listener, libc::seccomp_notif_resp { id, val: 0, error: -errno, flags: 0 });
+}
+
+/// Ends a held call with a value.
+pub(crate) fn answer_with(listener: RawFd, id: u64, value: i32) {
+    send(listener, libc::seccomp_notif_resp { id, val: value.into(), error: 0, flags: 0 });
+}
+
+/// Lets the kernel make the call, with what is in the caller's memory by then.
+pub(crate) fn let_go(listener: RawFd, id: u64) {
+    send(listener, libc::seccomp_notif_resp { id, val: 0, error: 0, flags: CONTINUE });
+}
+
+fn send(listener: RawFd, answer: libc::seccomp_notif_resp) {
     // SAFETY: the ioctl reads one answer.
     unsafe { libc::ioctl(listener, SEND, &raw const answer) };
+}
+
+/// Gives the caller a copy of our descriptor; says under which number.
+pub(crate) fn give_descriptor(listener: RawFd, id: u64, ours: &OwnedFd, flags: u32) -> io::Result<i32> {
+    /// `struct seccomp_notif_addfd`.
+    #[repr(C)]
+    struct Addition {
+        id: u64,
+        flags: u32,
+        source: u32,
+        target: u32,
+        target_flags: u32,
+    }
+    let source = ours.as_raw_fd().cast_unsigned();
+    let addition = Addition { id, flags: 0, source, target: 0, target_flags: flags };
+    // SAFETY: the ioctl reads one structure.
+    check(unsafe { libc::ioctl(listener, ADD_DESCRIPTOR, &raw const addition) })
 }
 
 /// Our own copy of a descriptor of another process.

@@ -118,6 +118,18 @@ pub(crate) fn alarm_every(period: Duration) {
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
 }
 
+/// Our thread's number.
+pub(crate) fn thread_id() -> i32 {
+    // SAFETY: no preconditions.
+    unsafe { libc::gettid() }
+}
+
+/// SIGALRM for one of our own threads.
+pub(crate) fn ring(tid: i32) {
+    // SAFETY: plain integers.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, libc::SIGALRM) };
+}
+
 /// Default action for a signal. Safe between fork and exec.
 pub(crate) fn set_default(signal: i32) {
     // SAFETY: SIG_DFL is a valid disposition.

@@ -6,9 +6,9 @@
 use crate::blame::openers::{Opener, openers};
 use crate::diff::{Hunk, hunks, split_lines};
 use crate::error::GraphError;
-use crate::versions::{Bytes, Contents, DirectoryMove, FileHistory, Version};
-use agentprov_model::{AttemptNo, FileState, IndexKey, KeyKind, OsBytes, VersionCause};
-use agentprov_store::{Reader, RunRow, Seq};
+use crate::versions::{Bytes, Contents, DirectoryMove, FileHistory, Version, versions_of_name};
+use agentprov_model::{AttemptNo, FileState, OsBytes, VersionCause};
+use agentprov_store::{Reader, RunRow};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -79,7 +79,7 @@ pub(super) fn trace(
     history: &FileHistory,
     contents: &Contents<'_>,
 ) -> Result<Option<Rc<Annotated>>, GraphError> {
-    let mut tracer = Tracer { reader, run, history, contents, states: HashMap::new(), last_attempt: HashMap::new() };
+    let mut tracer = Tracer { reader, run, contents, states: HashMap::new(), last_attempt: HashMap::new() };
     let mut moves = history.moves.iter().peekable();
     for (place, version) in history.versions.iter().enumerate() {
         while let Some(directory) = moves.next_if(|directory| directory.seq < version.seq) {
@@ -94,7 +94,7 @@ pub(super) fn trace(
 struct Tracer<'a> {
     reader: &'a Reader,
     run: &'a RunRow,
-    history: &'a FileHistory,
+
     contents: &'a Contents<'a>,
     /// Every state that a name has held, the newest last.
     states: HashMap<OsBytes, Vec<Rc<Annotated>>>,
@@ -110,8 +110,7 @@ impl Tracer<'_> {
             .filter_map(|(from, to)| {
                 let stack = self.states.get_mut(&from)?;
                 let state = stack.last().filter(|last| last.state != FileState::Missing)?.clone();
-                let gone = Annotated::uniform(&FileState::Missing, &Bytes::Known([].into()), Origin::BeforeRun);
-                stack.push(Rc::new(gone));
+                stack.push(Rc::new(gone()));
                 Some((to, state))
             })
             .collect();
@@ -142,6 +141,9 @@ impl Tracer<'_> {
         };
         self.last_attempt.insert(version.path.clone(), version.attempt);
         self.states.entry(version.path.clone()).or_default().push(next);
+        if let VersionCause::RenamedFrom(source) = &version.cause {
+            self.states.entry(source.clone()).or_default().push(Rc::new(gone()));
+        }
         Ok(())
     }
 
@@ -176,14 +178,14 @@ impl Tracer<'_> {
             };
             return Ok(Annotated::uniform(&version.after, after, origin));
         };
-        let stack = self.states.get(source).map(Vec::as_slice).unwrap_or_default();
-        if let Some(known) = stack.iter().rev().find(|state| same_content(&state.state, &version.after)) {
+        let life = self.life_of(source);
+        if let Some(known) = life.iter().rev().find(|state| same_content(&state.state, &version.after)) {
             return Ok(adopt(known, &version.after, after));
         }
         let origin_of_rest = self.rest_of_renamed(place, version, source)?;
         let rest = Annotated::uniform(&version.after, after, origin_of_rest);
         // Written on after its last version and renamed before it was released.
-        Ok(match stack.last().filter(|last| last.state != FileState::Missing) {
+        Ok(match life.last() {
             Some(last) => step(last, &version.after, after, &rest),
             None => rest,
         })
@@ -191,36 +193,41 @@ impl Tracer<'_> {
 
     /// Who owns what a renamed or linked file held beyond its recorded versions.
     fn rest_of_renamed(&self, place: usize, version: &Version, source: &OsBytes) -> Result<Origin, GraphError> {
-        let since = self.history.versions[..place]
-            .iter()
-            .rev()
-            .find(|known| known.path == *source)
-            .map_or(0, |known| known.seq);
-        if since == 0 && self.left_as_it_was(version, source)? {
+        let of_name = versions_of_name(self.reader, self.run, source)?;
+        // The last version of the name or, where that one made the name free, the begin of this life.
+        let since = of_name.iter().rev().find(|known| known.seq < version.seq).map(|known| known.at);
+        if since.is_none() && left_as_it_was(version, &of_name) {
             return Ok(Origin::BeforeRun);
         }
-        let found = openers(self.reader, self.run, source, since, version.seq)?;
+        let found = openers(self.reader, self.run, source, since, version.at)?;
         if !found.is_empty() {
             return Ok(Origin::Opened(place, found.into()));
         }
-        if since == 0 {
+        if since.is_none() {
             return Ok(Origin::BeforeRun);
         }
         Ok(Origin::Unknown("it was renamed here with a content that no version of its old name has".into()))
     }
 
-    /// True where the source was renamed with the content that it had before the run.
-    fn left_as_it_was(&self, version: &Version, source: &OsBytes) -> Result<bool, GraphError> {
-        let key = IndexKey { kind: KeyKind::Path, value: source.as_bytes() };
-        let facts = self.reader.facts_by_key(self.run.no, key)?;
-        let mut versions = facts.into_iter().filter_map(|(seq, fact)| Version::from_fact(seq, fact));
-        let first: Option<(Seq, Version)> = versions.next().map(|first| (first.seq, first));
-        Ok(first.is_some_and(|(seq, first)| {
-            seq > version.seq
-                && first.cause == VersionCause::RenamedTo(version.path.clone())
-                && same_content(&first.before, &version.after)
-        }))
+    /// States that the source of a version has held since its name was last free.
+    fn life_of(&self, source: &OsBytes) -> &[Rc<Annotated>] {
+        let stack = self.states.get(source).map(Vec::as_slice).unwrap_or_default();
+        stack.rsplit(|state| state.state == FileState::Missing).next().unwrap_or_default()
     }
+}
+
+/// True where the source was renamed with the content that it had before the run.
+fn left_as_it_was(version: &Version, of_source: &[Version]) -> bool {
+    of_source.first().is_some_and(|first| {
+        first.seq > version.seq
+            && first.cause == VersionCause::RenamedTo(version.path.clone())
+            && same_content(&first.before, &version.after)
+    })
+}
+
+/// Nothing is there.
+fn gone() -> Annotated {
+    Annotated::uniform(&FileState::Missing, &Bytes::Known([].into()), Origin::BeforeRun)
 }
 
 /// The owners of a known state for the same content under another name; its bytes may be to be had only here.

@@ -14,7 +14,8 @@ pub(super) struct Opener {
     pub(super) at: EventTime,
 }
 
-/// Processes that opened the path for writing in `(since, end)`, each by its last such call.
+/// Processes that opened the path for writing from `since` to `end`, each by its last such call. Times decide: a
+/// version is appended when its content was read, which may be after the next open.
 ///
 /// # Errors
 /// What the store says.
@@ -22,14 +23,14 @@ pub(super) fn openers(
     reader: &Reader,
     run: &RunRow,
     path: &OsBytes,
-    since: Seq,
-    end: Seq,
+    since: Option<EventTime>,
+    end: EventTime,
 ) -> Result<Vec<Opener>, GraphError> {
     let key = IndexKey { kind: KeyKind::Path, value: path.as_bytes() };
     let mut found: Vec<Opener> = Vec::new();
     for (seq, fact) in reader.facts_by_key(run.no, key)? {
         let What::FileOpened(open) = &fact.what else { continue };
-        let inside = seq >= since && seq < end;
+        let inside = since.is_none_or(|since| fact.at >= since) && fact.at <= end;
         let writes = open.access.writes() && open.result.succeeded() && open.path == *path;
         if let (true, true, Some(process)) = (inside, writes, fact.process) {
             found.retain(|opener| opener.process != process);

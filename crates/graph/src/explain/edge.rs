@@ -37,6 +37,12 @@ pub enum EdgeKind {
     RuntimeToolCallFile,
     /// Attempt to a file that was written in it.
     RuntimeAttemptFile,
+    /// What was judged to the decision.
+    RuntimeEventPolicyDecision,
+    /// Decision to the risk that it signals.
+    PolicyDecisionRiskSignal,
+    /// Risk to what was done about it.
+    RiskSignalResponseAction,
 }
 
 impl EdgeKind {
@@ -50,6 +56,9 @@ impl EdgeKind {
                 | Self::AttemptToolCall
                 | Self::ToolCallSession
                 | Self::ToolCallProcess
+                | Self::RuntimeEventPolicyDecision
+                | Self::PolicyDecisionRiskSignal
+                | Self::RiskSignalResponseAction
         )
     }
 
@@ -71,6 +80,9 @@ impl EdgeKind {
             Self::RuntimeProcessFile => "runtime_process_file",
             Self::RuntimeToolCallFile => "runtime_tool_call_file",
             Self::RuntimeAttemptFile => "runtime_attempt_file",
+            Self::RuntimeEventPolicyDecision => "runtime_event_policy_decision",
+            Self::PolicyDecisionRiskSignal => "policy_decision_risk_signal",
+            Self::RiskSignalResponseAction => "risk_signal_response_action",
         }
     }
 }

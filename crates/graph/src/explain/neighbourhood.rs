@@ -1,6 +1,7 @@
 //! Everything near a target: the whole chain of causes, and what followed from it down to a depth.
 
 use super::edge::{Edge, EdgeKind, Side, Sighting, file_node};
+use super::judged::judgement_edge;
 use super::target::event_node;
 use crate::diff::{rollout_id, snapshot_id};
 use crate::error::GraphError;
@@ -10,7 +11,9 @@ use crate::scope_context::{Scope, Scopes};
 use crate::tool_calls::ToolCalls;
 use crate::versions::Version;
 use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{Access, AttemptNo, EventTime, EventType, Fact, FileState, Lane, OsBytes, ProcessId, What};
+use agentprov_model::{
+    Access, AttemptNo, EventId, EventTime, EventType, Fact, FileState, Lane, OsBytes, ProcessId, What,
+};
 use agentprov_store::{Reader, RunRow, Seq};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -355,6 +358,25 @@ impl<'a> Neighbourhood<'a> {
             }
         }
         self.facts.insert(seq, fact.clone());
+    }
+
+    /// What rules made of an event.
+    pub(super) fn judgements_of(&mut self, event: EventId) -> Result<(), GraphError> {
+        for seq in seqs_of_type(self.reader, self.run, EventType::PolicyDecision)? {
+            let fact = self.reader.fact(self.run.no, seq)?;
+            if matches!(&fact.what, What::Decision(decision) if decision.event == event) {
+                self.take_judgement(Side::Downstream, &(seq, fact));
+            }
+        }
+        Ok(())
+    }
+
+    /// A fact of a decision, a risk or a response, and its edge.
+    pub(super) fn take_judgement(&mut self, side: Side, (seq, fact): &(Seq, Fact)) {
+        if let Some(edge) = judgement_edge(fact) {
+            self.see(side, edge);
+        }
+        self.facts.insert(*seq, fact.clone());
     }
 
     /// Who else opened the file.

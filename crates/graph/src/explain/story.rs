@@ -33,6 +33,11 @@ pub(super) fn tell(near: &Neighbourhood<'_>, found: &Found) -> Vec<String> {
             lines.push(format!("{} {}: {}", fact.event_type().name(), fact.id, sentence(fact)));
             cause(near, *seq, fact, &mut lines);
         }
+        Found::Judged(judged) => {
+            lines.extend(judged.tell());
+            let (seq, fact) = judged.event.as_ref().unwrap_or(&judged.decision);
+            cause(near, *seq, fact, &mut lines);
+        }
     }
     if near.facts_left_out > 0 {
         lines.push(format!("{} facts are left out: ask for a narrower target", near.facts_left_out));

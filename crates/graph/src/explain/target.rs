@@ -1,5 +1,6 @@
 //! What is to be explained, and in which run it is.
 
+use super::judged::Judged;
 use crate::attempts::attempts;
 use crate::error::GraphError;
 use crate::observe::find_event;
@@ -26,7 +27,7 @@ pub enum Target {
     Process(String),
     /// A fact.
     Event(String),
-    /// A policy decision.
+    /// A policy decision, or the risk signal or response that followed from it.
     Risk(String),
 }
 
@@ -42,6 +43,23 @@ impl Target {
             Self::Event(id) => ("event", id.clone()),
             Self::Risk(id) => ("risk", id.clone()),
         }
+    }
+
+    /// The newest run that knows the target.
+    ///
+    /// # Errors
+    /// [`GraphError::NotFound`] where none does, or what the store says.
+    pub fn newest_run(&self, reader: &Reader) -> Result<RunRow, GraphError> {
+        let mut missing = None;
+        for run in reader.runs()?.into_iter().filter(|run| run.removed.is_none()) {
+            match Found::look_up(reader, &run, self) {
+                Ok(_) => return Ok(run),
+                Err(error @ GraphError::NotFound { .. }) => missing = missing.or(Some(error)),
+                Err(other) => return Err(other),
+            }
+        }
+        let (kind, name) = self.parts();
+        Err(missing.unwrap_or(GraphError::NotFound { kind: spoken(kind), name, suggestion: None }))
     }
 
     /// The run that the target is in: the only one that knows it.
@@ -87,6 +105,7 @@ pub(super) enum Found {
     DeclaredCall(String),
     Process(ProcessId),
     Event(Seq, Box<Fact>),
+    Judged(Box<Judged>),
 }
 
 impl Found {
@@ -118,8 +137,7 @@ impl Found {
                 let (seq, fact) = find_event(reader, run, id)?;
                 Ok(Self::Event(seq, Box::new(fact)))
             }
-            // Nothing judges yet, so no id can name a decision.
-            Target::Risk(id) => Err(GraphError::NotFound { kind: "risk", name: id.clone(), suggestion: None }),
+            Target::Risk(id) => Judged::look_up(reader, run, id).map(|judged| Self::Judged(Box::new(judged))),
         }
     }
 }

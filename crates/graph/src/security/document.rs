@@ -4,7 +4,7 @@ use crate::attempts::facts_of_type;
 use crate::error::GraphError;
 use crate::result_set::{Pin, page_hash};
 use crate::scope_context::{Context, Scopes};
-use agentprov_model::{EventType, Fact, RuleMode, What, schema};
+use agentprov_model::{AttemptNo, EventType, Fact, RuleMode, What, schema};
 use agentprov_store::{Reader, RunRow, Seq};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -88,6 +88,7 @@ pub(super) fn runs_of(reader: &Reader, run: Option<&RunRow>) -> Result<Vec<RunRo
 pub(super) fn judging(reader: &Reader, runs: &[RunRow]) -> Result<Judging, GraphError> {
     let mut judging = Judging::default();
     let (mut modes, mut rulesets) = (BTreeSet::new(), BTreeSet::new());
+    let mut telemetry = false;
     for run in runs.iter().filter(|run| run.removed.is_none()) {
         let started = facts_of_type(reader, run, EventType::ToolCallStart)?.len() as u64;
         let mut judged = BTreeSet::new();
@@ -98,12 +99,14 @@ pub(super) fn judging(reader: &Reader, runs: &[RunRow]) -> Result<Judging, Graph
                 rulesets.insert(applied.ruleset);
             }
         }
+        // Rules that judged telemetry of the run say nothing of what was recorded in it.
+        telemetry |= judged.remove(&AttemptNo(0));
         judging.judged_attempts += judged.len() as u64;
         judging.unjudged_attempts += started.saturating_sub(judged.len() as u64);
     }
     judging.modes = modes.into_iter().collect();
     judging.rulesets = rulesets.into_iter().collect();
-    judging.state = match (judging.judged_attempts, judging.unjudged_attempts) {
+    judging.state = match (judging.judged_attempts + u64::from(telemetry), judging.unjudged_attempts) {
         (0, _) => "not_judged",
         (_, 0) => "judged",
         _ => "partly_judged",

@@ -5,7 +5,7 @@ use crate::error::GraphError;
 use agentprov_model::{EventId, EventType, ResponseAction, ResponseKind, ResponseState, ResponseTarget, What};
 use agentprov_store::{Reader, RunRow};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// The body.
@@ -53,8 +53,10 @@ pub struct Response {
     pub status: &'static str,
     /// The fact that says how it ended.
     pub result_ref: String,
+    /// The steps as JSON text, as the contract has it.
+    pub payload: String,
     /// Every step with its evidence.
-    pub payload: Value,
+    pub steps: Vec<ResponseStep>,
     /// When the request was appended.
     pub created_at: String,
     /// How far it came.
@@ -127,7 +129,8 @@ fn item(id: EventId, steps: &[(Found<'_>, ResponseAction)]) -> Option<ResponseIt
             target_id: target_id(&request.target),
             status: status(end),
             result_ref: format!("event/{}", last.fact.id),
-            payload: json!({ "steps": listed }),
+            payload: json!({ "steps": listed }).to_string(),
+            steps: listed,
             created_at: first.fact.recorded.to_rfc3339(),
             state: end.state,
             evidence: end.evidence.clone(),

@@ -5,7 +5,7 @@ use crate::error::GraphError;
 use agentprov_model::{EventType, RiskKind, Severity, Verdict, What};
 use agentprov_store::{Reader, RunRow};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The body.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -52,8 +52,12 @@ pub struct Risk {
     pub reason: String,
     /// What the rule asks for.
     pub recommended_action: Verdict,
-    /// Rule and object.
-    pub payload: Value,
+    /// Rule and object as JSON text, as the contract has it.
+    pub payload: String,
+    /// The rule.
+    pub rule_id: String,
+    /// What the event acted on.
+    pub object: String,
     /// When it was appended.
     pub created_at: String,
     /// When the event happened.
@@ -76,6 +80,7 @@ fn item(found: Found<'_>) -> Option<RiskItem> {
     let drilldowns = vec![
         format!("observe event --run {} --event {} --json", run.id, risk.event),
         format!("graph explain --event {} --json", risk.event),
+        format!("graph explain --risk {} --json", risk.decision),
         format!("security responses --run {} --json", run.id),
         format!("policy decisions --run {} --json", run.id),
     ];
@@ -93,7 +98,9 @@ fn item(found: Found<'_>) -> Option<RiskItem> {
             severity: risk.severity,
             reason: risk.reason,
             recommended_action: risk.recommended,
-            payload: json!({ "rule_id": risk.rule, "object": risk.object.lossy() }),
+            payload: json!({ "rule_id": risk.rule, "object": risk.object.lossy() }).to_string(),
+            rule_id: risk.rule,
+            object: risk.object.lossy().into_owned(),
             created_at: fact.recorded.to_rfc3339(),
             event_time: fact.at.to_rfc3339(),
         },

@@ -55,7 +55,8 @@ pub struct BindingRow {
 }
 
 impl BindingRow {
-    pub(super) fn of(binding: &ScopeBinding) -> Self {
+    /// The row of a binding.
+    pub fn of(binding: &ScopeBinding) -> Self {
         let scope = &binding.scope;
         Self {
             id: binding.id.to_string(),

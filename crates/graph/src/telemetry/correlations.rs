@@ -1,6 +1,7 @@
 //! `telemetry correlations`: how each event came to its scope, with the binding that was used then.
 
 use super::bindings::{BindingRow, known_bindings};
+use super::late::Late;
 use crate::error::GraphError;
 use crate::result_set::{Pin, page_hash};
 use agentprov_model::index::CountGroup;
@@ -58,14 +59,21 @@ pub struct CorrelationRow {
 /// [`GraphError::NotFound`] for an event that is not there, or what the store says.
 pub fn correlations(reader: &Reader, run: &RunRow, event: Option<EventId>) -> Result<Correlations, GraphError> {
     let bindings = known_bindings(reader)?;
+    let late = Late::load(reader)?;
     let facts = match event {
         Some(id) => {
             let row = reader.event(run.no, &id)?;
             let row =
                 row.ok_or_else(|| GraphError::NotFound { kind: "event", name: id.to_string(), suggestion: None })?;
-            vec![reader.fact(run.no, row.position.seq)?]
+            let mut fact = reader.fact(run.no, row.position.seq)?;
+            late.apply(&run.id, row.position.seq, &mut fact);
+            vec![fact]
         }
-        None => telemetry_facts(reader, run)?,
+        None => {
+            let mut facts = telemetry_facts(reader, run, &late)?;
+            facts.extend(late.elsewhere(reader, run)?);
+            facts
+        }
     };
     let rows: Vec<CorrelationRow> = facts
         .iter()
@@ -88,7 +96,7 @@ pub fn correlations(reader: &Reader, run: &RunRow, event: Option<EventId>) -> Re
 }
 
 /// Telemetry of a log, by the types that are counted in it.
-fn telemetry_facts(reader: &Reader, run: &RunRow) -> Result<Vec<Fact>, GraphError> {
+fn telemetry_facts(reader: &Reader, run: &RunRow, late: &Late) -> Result<Vec<Fact>, GraphError> {
     let mut seqs = Vec::new();
     for name in reader.tallies(run.no, CountGroup::Type)?.keys() {
         if EventType::from_name(name).is_some() {
@@ -97,8 +105,15 @@ fn telemetry_facts(reader: &Reader, run: &RunRow) -> Result<Vec<Fact>, GraphErro
     }
     seqs.sort_unstable();
     seqs.dedup();
-    let facts = seqs.into_iter().map(|seq| Ok(reader.fact(run.no, seq)?)).collect::<Result<Vec<Fact>, GraphError>>()?;
-    Ok(facts.into_iter().filter(|fact| matches!(fact.what, What::Telemetry(_))).collect())
+    let mut facts = Vec::new();
+    for seq in seqs {
+        let mut fact = reader.fact(run.no, seq)?;
+        if matches!(fact.what, What::Telemetry(_)) {
+            late.apply(&run.id, seq, &mut fact);
+            facts.push(fact);
+        }
+    }
+    Ok(facts)
 }
 
 fn row(run: &RunRow, fact: &Fact, told: &TelemetryEvent, bindings: &BTreeMap<String, ScopeBinding>) -> CorrelationRow {

@@ -1,12 +1,13 @@
 //! `telemetry list`: events in order of time.
 
+use super::late::Late;
 use super::row::EventDocument;
 use crate::error::GraphError;
 use crate::result_set::{Cursor, Pin, page_hash};
 use crate::scope_context::Scopes;
 use agentprov_model::index::CountGroup;
-use agentprov_model::{EventType, IndexKey, KeyKind, Lane, schema};
-use agentprov_store::{Reader, RunRow};
+use agentprov_model::{EventType, Fact, IndexKey, KeyKind, Lane, What, schema};
+use agentprov_store::{Position, Reader, RunRow};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -98,6 +99,22 @@ pub fn events(
     let mut page = Vec::new();
     let mut last = after;
     let mut has_more = false;
+    let late = Late::load(reader)?;
+    let elsewhere = elsewhere(reader, run, &late, &filter, kind, pin.size)?;
+    let shown = after;
+    let mut foreign =
+        elsewhere.iter().skip_while(|(position, _)| shown.is_some_and(|shown| *position <= shown)).peekable();
+    let mut take = |position: Position, fact: &Fact| {
+        if page.len() == wanted {
+            has_more = true;
+            return false;
+        }
+        let (context, correlation) = scopes.resolve(fact);
+        page.push(EventDocument::of(&run.id, fact, context, correlation));
+        last = Some(position);
+        true
+    };
+    let mut room = true;
     'pages: loop {
         let rows = reader.events(run.no, after, pin.size, STRIDE)?;
         let Some(end) = rows.last() else { break };
@@ -106,22 +123,28 @@ pub fn events(
             if members.as_ref().is_some_and(|members| !members.contains(&row.position.seq)) {
                 continue;
             }
-            let fact = reader.fact(run.no, row.position.seq)?;
+            let mut fact = reader.fact(run.no, row.position.seq)?;
             let of_kind = kind.is_none_or(|kind| fact.event_type() == kind);
             if fact.lane() != Lane::RuntimeTelemetry || !of_kind {
                 continue;
             }
-            if page.len() == wanted {
-                has_more = true;
+            while let Some((position, fact)) = foreign.next_if(|(position, _)| *position < row.position) {
+                room = room && take(*position, fact);
+            }
+            late.apply(&run.id, row.position.seq, &mut fact);
+            room = room && take(row.position, &fact);
+            if !room {
                 break 'pages;
             }
-            let (context, correlation) = scopes.resolve(&fact);
-            page.push(EventDocument::of(&run.id, &fact, context, correlation));
-            last = Some(row.position);
+        }
+    }
+    for (position, fact) in foreign {
+        if !room || !take(*position, fact) {
+            break;
         }
     }
     let next = last.filter(|_| has_more).map(|last| Cursor { pin, after: last.into() }.encode(&query, run));
-    let total_count = total(reader, run, kind, members.as_ref())?;
+    let total_count = total(reader, run, kind, members.as_ref())? + elsewhere.len() as u64;
     Ok(TelemetryEvents {
         schema_version: schema::v1("telemetry_events"),
         filter,
@@ -135,6 +158,28 @@ pub fn events(
         page_hash: page_hash(&page),
         events: page,
     })
+}
+
+/// Events that stand in other logs and were bound to the run later. They take their places in the order of event
+/// time; among equal times they come after the run's own.
+fn elsewhere(
+    reader: &Reader,
+    run: &RunRow,
+    late: &Late,
+    filter: &EventFilter,
+    kind: Option<EventType>,
+    size: u64,
+) -> Result<Vec<(Position, Fact)>, GraphError> {
+    let fits = |wanted: &str, id: Option<&str>| wanted.is_empty() || id == Some(wanted);
+    let facts = late.elsewhere(reader, run)?.into_iter().filter(|fact| match &fact.what {
+        What::Telemetry(event) => {
+            kind.is_none_or(|kind| fact.event_type() == kind)
+                && fits(&filter.session, event.scope.session.as_ref().map(|id| id.as_str()))
+                && fits(&filter.tool_call, event.scope.tool_call.as_ref().map(|id| id.as_str()))
+        }
+        _ => false,
+    });
+    Ok((size..).zip(facts).map(|(seq, fact)| (Position { at: fact.at, seq }, fact)).collect())
 }
 
 /// Facts of the session and tool call, where one was named.

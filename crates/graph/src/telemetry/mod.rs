@@ -3,6 +3,7 @@
 mod batches;
 mod bindings;
 mod correlations;
+mod late;
 mod list;
 mod row;
 mod windows;

@@ -1,6 +1,6 @@
 //! The life of one process below a tree size, without a walk over what it did.
 
-use super::members::process_key;
+use super::members::{intersect, process_key};
 use crate::error::GraphError;
 use agentprov_model::index::{IndexKey, KeyKind};
 use agentprov_model::{EventTime, EventType, OsBytes, ProcessId, ProcessStarted, What};
@@ -39,12 +39,12 @@ const TYPES: [EventType; 7] = [
 /// Facts of a process below which all are read rather than picked by type.
 const READ_ALL: usize = 16;
 
-/// Reads lives. The posting lists of the types are fetched once, at first need.
+/// Reads lives. The facts of the types are listed once, at first need.
 pub(super) struct Lifetimes<'a> {
     reader: &'a Reader,
     run: &'a RunRow,
     size: u64,
-    of_types: Option<Vec<Vec<Seq>>>,
+    of_types: Option<Vec<Seq>>,
 }
 
 impl<'a> Lifetimes<'a> {
@@ -57,8 +57,8 @@ impl<'a> Lifetimes<'a> {
         let mut seqs = self.reader.postings(self.run.no, process_key(process))?;
         seqs.truncate(seqs.partition_point(|&seq| seq < self.size));
         if seqs.len() > READ_ALL {
-            let types = self.types()?;
-            seqs.retain(|seq| types.iter().any(|list| list.binary_search(seq).is_ok()));
+            let lives = self.of_types()?;
+            seqs = if seqs.len() < lives.len() { intersect(&seqs, lives) } else { intersect(lives, &seqs) };
         }
         let mut life = Lifetime::default();
         for seq in seqs {
@@ -70,12 +70,15 @@ impl<'a> Lifetimes<'a> {
         Ok(life)
     }
 
-    fn types(&mut self) -> Result<&[Vec<Seq>], GraphError> {
+    fn of_types(&mut self) -> Result<&[Seq], GraphError> {
         if self.of_types.is_none() {
-            let list = |kind: EventType| {
-                self.reader.postings(self.run.no, IndexKey { kind: KeyKind::Type, value: kind.name().as_bytes() })
-            };
-            self.of_types = Some(TYPES.into_iter().map(list).collect::<Result<_, _>>()?);
+            let mut all = Vec::new();
+            for kind in TYPES {
+                let key = IndexKey { kind: KeyKind::Type, value: kind.name().as_bytes() };
+                all.extend(self.reader.postings(self.run.no, key)?);
+            }
+            all.sort();
+            self.of_types = Some(all);
         }
         Ok(self.of_types.as_deref().unwrap_or_default())
     }

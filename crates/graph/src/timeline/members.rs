@@ -6,15 +6,17 @@
 //! less than expected, because the matches lie together somewhere else, is given up for the sort.
 
 use super::TimelineFilter;
+use super::head::for_each_head;
 use crate::error::GraphError;
 use crate::scope_context::Scopes;
 use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{AttemptNo, EventId, EventTime, Fact, ProcessId};
-use agentprov_store::{EventRow, Position, Reader, RunRow, Seq, StoreError};
-use serde::Deserialize;
+use agentprov_model::{AttemptNo, Fact, ProcessId};
+use agentprov_store::{Position, Reader, RunRow, Seq, StoreError};
 
 /// Looking up the time of one fact costs about as much as walking this many rows of the order index.
 const LOOKUP_COST: usize = 5;
+/// A walk that has gone this many times as far as it should have needed is given up.
+const UNLUCKY: usize = 3;
 /// Rows of the order index taken at once; a walk grows to the larger one.
 const CHUNK: std::ops::RangeInclusive<usize> = 256..=8192;
 
@@ -24,22 +26,6 @@ pub(super) enum Members {
     All,
     /// These, ascending.
     List(Vec<Seq>),
-}
-
-/// The fields that every fact begins with.
-#[derive(Deserialize)]
-struct Head {
-    id: EventId,
-    at: EventTime,
-    attempt: AttemptNo,
-}
-
-impl Head {
-    fn read(reader: &Reader, run: &RunRow, seq: Seq) -> Result<Self, GraphError> {
-        let damaged = |why: String| StoreError::Damaged(format!("fact {seq} {why}"));
-        let body = reader.body(run.no, seq)?.ok_or_else(|| damaged("is missing".into()))?;
-        Ok(serde_json::from_slice(&body).map_err(|error| damaged(format!("does not parse: {error}")))?)
-    }
 }
 
 impl Members {
@@ -82,15 +68,18 @@ impl Members {
         after: Option<Position>,
         size: u64,
         limit: usize,
-    ) -> Result<Vec<EventRow>, GraphError> {
+    ) -> Result<Vec<Position>, GraphError> {
         match self {
-            Self::All => Ok(reader.events(run.no, after, size, limit)?),
+            Self::All => {
+                let rows = reader.events(run.no, after, size, limit)?;
+                Ok(rows.into_iter().map(|row| row.position).collect())
+            }
             Self::List(list) if list.is_empty() => Ok(Vec::new()),
             Self::List(list) => {
                 let sorting = list.len().saturating_mul(LOOKUP_COST);
-                let walking = (limit as u128 * u128::from(size)) / list.len() as u128;
-                if walking.min(u128::from(size)) < sorting as u128
-                    && let Some(page) = walk(reader, run, list, after, size, limit, sorting)?
+                let walking = (limit as u128 * u128::from(size) / list.len() as u128).min(u128::from(size)) as usize;
+                if walking < sorting
+                    && let Some(page) = walk(reader, run, list, after, size, limit, sorting.min(walking * UNLUCKY))?
                 {
                     return Ok(page);
                 }
@@ -124,18 +113,18 @@ fn within_attempt(
     };
     if shared {
         let mut own = Vec::with_capacity(list.len());
-        for seq in list {
-            if Head::read(reader, run, seq)?.attempt == attempt {
+        for_each_head(reader, run, &list, |seq, head| {
+            if head.attempt == attempt {
                 own.push(seq);
             }
-        }
+        })?;
         list = own;
     }
     Ok(Some(list))
 }
 
 /// What two ascending lists share; `few` is the shorter.
-fn intersect(few: &[Seq], many: &[Seq]) -> Vec<Seq> {
+pub(super) fn intersect(few: &[Seq], many: &[Seq]) -> Vec<Seq> {
     let mut shared = Vec::with_capacity(few.len());
     let mut rest = many;
     for &seq in few {
@@ -164,7 +153,7 @@ fn walk(
     size: u64,
     limit: usize,
     budget: usize,
-) -> Result<Option<Vec<EventRow>>, GraphError> {
+) -> Result<Option<Vec<Position>>, GraphError> {
     let mut page = Vec::new();
     let mut after = after;
     let mut walked = 0;
@@ -173,7 +162,7 @@ fn walk(
         let rows = reader.events(run.no, after, size, chunk)?;
         for row in &rows {
             if list.binary_search(&row.position.seq).is_ok() {
-                page.push(*row);
+                page.push(row.position);
                 if page.len() == limit {
                     return Ok(Some(page));
                 }
@@ -198,20 +187,19 @@ fn sort(
     list: &[Seq],
     after: Option<Position>,
     limit: usize,
-) -> Result<Vec<EventRow>, GraphError> {
+) -> Result<Vec<Position>, GraphError> {
     let mut rows = Vec::with_capacity(list.len());
-    for &seq in list {
-        let head = Head::read(reader, run, seq)?;
+    for_each_head(reader, run, list, |seq, head| {
         let position = Position { at: head.at, seq };
         if after.is_none_or(|after| position > after) {
-            rows.push(EventRow { position, id: head.id });
+            rows.push(position);
         }
-    }
+    })?;
     if rows.len() > limit {
-        rows.select_nth_unstable_by_key(limit, |row| row.position);
+        rows.select_nth_unstable(limit);
         rows.truncate(limit);
     }
-    rows.sort_unstable_by_key(|row| row.position);
+    rows.sort_unstable();
     Ok(rows)
 }
 

@@ -47,7 +47,8 @@ fn saying(seq: Seq, fact: Fact, processes: &ProcessTable, lookup: &Lookup<'_>) -
     // The recorder's clock: a step of the wall clock between the two must not move a call.
     let seen = carrier.and_then(|carrier| processes.find(&carrier)).map(|process| process.started_at);
     let afterwards = fact.vantage == Vantage::Transcript;
-    Some(Saying { at: seen.unwrap_or(fact.at), seq, event: fact.id, carrier, afterwards, declared: *declared })
+    let at = seen.unwrap_or(fact.at);
+    Some(Saying { at, seq, event: fact.id, carrier, afterwards, declared: *declared })
 }
 
 /// One declared call.

@@ -62,14 +62,15 @@ fn stored_finding(content: &Content, read: &Result<Option<Vec<u8>>, StoreError>)
 }
 
 fn external_finding(reader: &Reader, attempts: &[Attempt], content: &Content) -> Result<Option<Finding>, GraphError> {
-    let mut damage = None;
+    let (mut damage, mut unreadable) = (None, None);
     for attempt in attempts {
         let workspace = Path::new(OsStr::from_bytes(attempt.started.workspace.as_bytes()));
         match reader.content(&content.sha256, content.git.as_ref(), workspace) {
             Ok(Some(_)) => return Ok(None),
             Ok(None) => {}
             Err(StoreError::Damaged(why)) => damage = Some(why),
-            Err(error) => return Err(error.into()),
+            // One content that can't be asked for must not hide what the other checks found.
+            Err(error) => unreadable = Some(error.to_string()),
         }
     }
     let place = Place::name(content.sha256);
@@ -77,10 +78,10 @@ fn external_finding(reader: &Reader, attempts: &[Attempt], content: &Content) ->
         Some(why) => Finding::new(Outcome::CorruptContent, place, why),
         None => {
             let git = content.git.map_or_else(|| "unknown".to_owned(), |git| git.to_string());
-            let why = if attempts.is_empty() {
-                "no attempt can be read, so that the workspace is not known"
-            } else {
-                "git does not have it any more"
+            let why = match unreadable {
+                Some(why) => why,
+                None if attempts.is_empty() => "no attempt can be read, so that the workspace is not known".to_owned(),
+                None => "git does not have it any more".to_owned(),
             };
             let message = format!("content {} was left in git as {git}, and {why}", content.sha256);
             Finding::new(Outcome::ExternalMissing, place, message)

@@ -116,7 +116,7 @@ struct Range {
     leaves: Vec<Option<Hash>>,
     from: Seq,
     expected: Seq,
-    content_marks: [Finder<'static>; 2],
+    content_marks: [Finder<'static>; 3],
 }
 
 fn hash_range(reader: &Reader, run: RunNo, from: Seq, to: Seq) -> Result<LeafPass, GraphError> {
@@ -126,7 +126,11 @@ fn hash_range(reader: &Reader, run: RunNo, from: Seq, to: Seq) -> Result<LeafPas
         let expected = TILE.min(to - tile * TILE) as usize;
         leaves.extend((0..expected).map(|index| hashes.get(index).copied()));
     }
-    let content_marks = [Finder::new(b"\"what\":{\"file_version\""), Finder::new(b"\"what\":{\"output\"")];
+    let content_marks = [
+        Finder::new(b"\"what\":{\"file_version\""),
+        Finder::new(b"\"what\":{\"output\""),
+        Finder::new(b"\"what\":{\"raw_lines\""),
+    ];
     let mut range = Range { part: LeafPass::default(), leaves, from, expected: from, content_marks };
     reader.bodies::<StoreError>(run, from, to, |seq, body| {
         range.take(seq, body);
@@ -186,6 +190,7 @@ impl Range {
         let found = match fact.what {
             What::FileVersion(version) => [version.before.content().cloned(), version.after.content().cloned()],
             What::Output(output) => [Some(output.content), None],
+            What::RawLines(lines) => [Some(lines.content), None],
             _ => return,
         };
         for content in found.into_iter().flatten() {

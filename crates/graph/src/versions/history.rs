@@ -4,7 +4,7 @@ use crate::error::GraphError;
 use crate::versions::{DirectoryMove, Version, directory_moves};
 use agentprov_model::{AttemptNo, FileState, IndexKey, KeyKind, OsBytes, VersionCause};
 use agentprov_store::{Reader, RunRow, Seq};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What happened to a file inside a run.
 #[derive(Clone, Debug)]
@@ -45,8 +45,15 @@ impl FileHistory {
 /// What the store says.
 pub fn history(reader: &Reader, run: &RunRow, path: &OsBytes) -> Result<FileHistory, GraphError> {
     let all_moves = directory_moves(reader, run)?;
-    let mut walk =
-        Walk { reader, run, all_moves: &all_moves, ends: HashMap::new(), found: BTreeMap::new(), moves: Vec::new() };
+    let mut walk = Walk {
+        reader,
+        run,
+        all_moves: &all_moves,
+        followed: HashSet::new(),
+        by_name: HashMap::new(),
+        found: BTreeMap::new(),
+        moves: Vec::new(),
+    };
     walk.follow(path.clone(), Seq::MAX, Part::Whole)?;
     let Walk { found, mut moves, .. } = walk;
     moves.sort_by_key(|directory| directory.seq);
@@ -55,6 +62,16 @@ pub fn history(reader: &Reader, run: &RunRow, path: &OsBytes) -> Result<FileHist
     let named = versions.iter().rev().filter(|version| version.path == *path);
     let workspace_path = named.map(|version| version.workspace_path.clone()).next().flatten();
     Ok(FileHistory { path: path.clone(), workspace_path, versions, moves })
+}
+
+/// Every version under one name, whatever file had it, in append order.
+///
+/// # Errors
+/// What the store says.
+pub(crate) fn versions_of_name(reader: &Reader, run: &RunRow, name: &OsBytes) -> Result<Vec<Version>, GraphError> {
+    let facts = reader.facts_by_key(run.no, IndexKey { kind: KeyKind::Path, value: name.as_bytes() })?;
+    let versions = facts.into_iter().filter_map(|(seq, fact)| Version::from_fact(seq, fact));
+    Ok(versions.filter(|version| version.path == *name).collect())
 }
 
 /// How much of a path's past belongs to the file.
@@ -70,8 +87,10 @@ struct Walk<'a> {
     reader: &'a Reader,
     run: &'a RunRow,
     all_moves: &'a [DirectoryMove],
-    /// Up to where each name was followed.
-    ends: HashMap<OsBytes, Seq>,
+    /// Lives of names that were followed, by name and end: a name may be used again and again.
+    followed: HashSet<(OsBytes, Seq)>,
+    /// Versions of each name.
+    by_name: HashMap<OsBytes, Vec<Version>>,
     found: BTreeMap<Seq, Version>,
     moves: Vec<DirectoryMove>,
 }
@@ -80,10 +99,9 @@ impl Walk<'_> {
     fn follow(&mut self, path: OsBytes, end: Seq, part: Part) -> Result<(), GraphError> {
         let mut open = vec![(path, end, part)];
         while let Some((path, end, part)) = open.pop() {
-            if self.ends.get(&path).is_some_and(|known| *known >= end) {
+            if !self.followed.insert((path.clone(), end)) {
                 continue;
             }
-            self.ends.insert(path.clone(), end);
             let versions = self.versions_of(&path, end, part)?;
             let start = versions.first().map_or(end, |version| version.seq);
             for directory in self.all_moves.iter().filter(|directory| directory.seq < end) {
@@ -104,19 +122,14 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn versions_of(&self, path: &OsBytes, end: Seq, part: Part) -> Result<Vec<Version>, GraphError> {
-        let key = IndexKey { kind: KeyKind::Path, value: path.as_bytes() };
-        let facts = self.reader.facts_by_key(self.run.no, key)?;
-        let mut versions: Vec<Version> = facts
-            .into_iter()
-            .filter(|(seq, _)| *seq < end)
-            .filter_map(|(seq, fact)| Version::from_fact(seq, fact))
-            .collect();
-        if part == Part::SinceFree
-            && let Some(freed) = versions.iter().rposition(|version| version.after == FileState::Missing)
-        {
-            versions.drain(..=freed);
+    fn versions_of(&mut self, path: &OsBytes, end: Seq, part: Part) -> Result<Vec<Version>, GraphError> {
+        if !self.by_name.contains_key(path) {
+            self.by_name.insert(path.clone(), versions_of_name(self.reader, self.run, path)?);
         }
-        Ok(versions)
+        let all = self.by_name.get(path).map(Vec::as_slice).unwrap_or_default();
+        let before = &all[..all.partition_point(|version| version.seq < end)];
+        let freed = before.iter().rposition(|version| version.after == FileState::Missing);
+        let start = if part == Part::SinceFree { freed.map_or(0, |freed| freed + 1) } else { 0 };
+        Ok(before[start..].to_vec())
     }
 }

@@ -11,6 +11,7 @@ mod resolve;
 
 pub use changed::{ChangeRow, ChangeType, ChangedFile, changed_files};
 pub use contents::{Bytes, Contents};
+pub(crate) use history::versions_of_name;
 pub use history::{FileHistory, history};
 pub use moves::DirectoryMove;
 pub use resolve::{FilePath, resolve_file};

@@ -1,5 +1,6 @@
 //! Views over stores that a builder fills.
 
+mod blame;
 mod fixture;
 mod security;
 

@@ -90,7 +90,7 @@ fn a_chain_is_shown_as_the_contract_has_it() {
     assert_eq!(response["id"], request.to_string());
     assert_eq!((response["status"].as_str(), response["state"].as_str()), (Some("succeeded"), Some("confirmed")));
     assert_eq!(response["result_ref"], format!("event/{end}"));
-    assert_eq!(response["payload"]["steps"].as_array().map(Vec::len), Some(3));
+    assert_eq!(response["steps"].as_array().map(Vec::len), Some(3));
     assert_eq!(response["risk_signal_id"], risk["id"]);
     assert_eq!(response["policy_decision_id"], risk["policy_decision_id"]);
 

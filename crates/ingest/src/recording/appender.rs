@@ -4,7 +4,9 @@ use crate::hooks::{Spool, drain_into, wall_clock};
 use agentprov_model::{AttemptNo, RunId};
 use agentprov_store::{Durability, Prepared, RunNo, StoreError, Writer};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -35,7 +37,8 @@ struct Committer {
     writer: Writer,
     scope: Scope,
     lost: Option<Lost>,
-    reserve: PathBuf,
+    /// Space on the disk that the closing facts get when nothing else is left.
+    reserve: Option<File>,
     /// Hooks of agents that are being recorded; opened when the first one has spoken.
     spool: Option<Spool>,
 }
@@ -48,11 +51,19 @@ pub(super) struct Scope {
     pub(super) attempt: AttemptNo,
 }
 
+/// A file without a name: the kernel frees its space even where this process is killed.
+fn reserve(data_dir: &Path) -> std::io::Result<File> {
+    let path = data_dir.join(format!("reserve-{}", std::process::id()));
+    let mut file = File::create(&path)?;
+    std::fs::remove_file(&path)?;
+    let _ = file.write_all(&vec![0x5a; RESERVE_BYTES]);
+    Ok(file)
+}
+
 impl Appender {
     pub(super) fn start(writer: Writer, scope: Scope, data_dir: &Path) -> Result<Self, StoreError> {
-        let reserve = data_dir.join(format!("reserve-{}", std::process::id()));
         // A disk too full for the reserve is found out by the first commit.
-        let _ = std::fs::write(&reserve, vec![0x5a; RESERVE_BYTES]);
+        let reserve = reserve(data_dir).ok();
         let (queue, facts) = crossbeam_channel::bounded(QUEUE);
         let mut committer = Committer { writer, scope, lost: None, reserve, spool: None };
         let thread = std::thread::Builder::new()
@@ -81,7 +92,7 @@ impl Appender {
         let Ok(mut committer) = self.thread.join() else {
             return Err(StoreError::Damaged("the append thread failed".into()));
         };
-        let _ = std::fs::remove_file(&committer.reserve);
+        drop(committer.reserve.take());
         committer.take_hooks(true);
         let (facts, attempt) = closing(committer.lost.as_ref());
         let run = committer.scope.run;

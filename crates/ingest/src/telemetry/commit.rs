@@ -104,7 +104,9 @@ impl Committer {
         now: EventTime,
     ) -> Result<IngestSummary, StoreError> {
         let mut logs = std::mem::take(&mut self.logs);
-        if logs.iter().all(|log| log.ranges.is_empty()) {
+        if !request.manifest {
+            logs.clear();
+        } else if logs.iter().all(|log| log.ranges.is_empty()) {
             // Nothing came of the input; that too is kept, in the log that was named.
             logs.retain(|log| Some(&log.run) == request.provided.run.as_ref());
             if let (true, Some(run)) = (logs.is_empty(), &request.provided.run) {

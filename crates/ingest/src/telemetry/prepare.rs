@@ -101,6 +101,10 @@ impl<'r> Preparer<'r> {
         let path = &self.request.path;
         let unreadable = |source| IngestError::Input { path: path.clone(), source };
         loop {
+            let waits = self.request.live && !lines.has_line();
+            if waits && !self.chunk.is_empty() && !send(std::mem::take(&mut self.chunk)) {
+                return Ok(());
+            }
             let line = match lines.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) => break,
@@ -183,6 +187,10 @@ impl<'r> Preparer<'r> {
 
     fn event(&mut self, row: Row<'_>, mut draft: Draft) -> Result<(), StoreError> {
         let recorded = (self.clock)();
+        if let Some((source, vantage)) = &self.request.label {
+            draft.event.source = source.clone();
+            draft.vantage = *vantage;
+        }
         let content = content_digest(&row, &draft);
         let identity = self.stream.of(&draft.event.source, draft.event.native_id.as_deref(), &content);
         let at = self.settle_time(&mut draft, &identity, recorded);
@@ -302,7 +310,12 @@ impl<'r> Preparer<'r> {
                 derived_id
             });
         }
-        let log = self.log(log);
+        let (is_new, log) = (!self.logs.contains_key(&log), self.log(log));
+        if let Some(applied) = self.judge.applied().filter(|_| is_new) {
+            let identity = serde_json::to_vec(&applied).unwrap_or_default();
+            let fact = engine_fact(EventId::derive(at, &[b"rules", &identity]), at, recorded, Basis::Derived, applied);
+            self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
+        }
         self.chunk.raw_bytes += raw.as_ref().map_or(0, Vec::len);
         let event = Some(EventEntry { id, at, source, raw });
         self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event });

@@ -31,6 +31,9 @@ pub(crate) fn request() -> IngestRequest {
         strict: false,
         drop_uncorrelated: false,
         keep_raw: true,
+        label: None,
+        manifest: true,
+        live: false,
         host: "here".into(),
         table: Arc::new(ClassTable::builtin().clone()),
     }

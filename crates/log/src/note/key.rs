@@ -57,6 +57,9 @@ pub enum KeyError {
         /// The id in the text.
         found: u32,
     },
+    /// No PEM block with one Ed25519 key in its one spelling.
+    #[error("not one Ed25519 key as PKCS#8 or SPKI in PEM, unencrypted and without attributes")]
+    Pem,
     /// The bytes are no Ed25519 public key, or one of those that anyone can sign for.
     #[error("not a usable Ed25519 public key")]
     PublicKey,
@@ -151,8 +154,9 @@ impl VerifierKey {
         }
     }
 
-    /// Plain Ed25519, in the strict form in which a signature has one verdict everywhere.
-    pub(crate) fn signed_bytes(&self, message: &[u8], signature: &[u8]) -> bool {
+    /// Whether `signature` is by this key over these bytes: plain Ed25519, in the strict form in which a signature
+    /// has one verdict everywhere (no small-order key, no second spelling of a signature).
+    pub fn signed_bytes(&self, message: &[u8], signature: &[u8]) -> bool {
         Signature::from_slice(signature).is_ok_and(|signature| self.public.verify_strict(message, &signature).is_ok())
     }
 }
@@ -222,7 +226,9 @@ impl SignerKey {
         self.verifier.name()
     }
 
-    pub(crate) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
+    /// Signs bytes as they are. The caller's format has to say what it is in its first bytes, so that no signature of
+    /// one format passes for one of another: note texts begin with an origin, DSSE with `DSSEv1 `.
+    pub fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
         self.secret.sign(message).to_bytes()
     }
 

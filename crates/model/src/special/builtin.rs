@@ -12,8 +12,12 @@ pub(super) const BY_NAME: &str = "secret_name";
 type PathRow = (&'static str, Option<Severity>, &'static [&'static str]);
 
 const PATHS: &[PathRow] = &[
-    ("public_key", None, &["*.pub"]),
-    ("dotenv_sample", None, &[".env.example", ".env.sample", ".env.template", ".env.dist", ".env.*.example"]),
+    ("public_key", None, &["*.pub", "*.pub.key"]),
+    (
+        "dotenv_sample",
+        None,
+        &[".env.example", ".env.sample", ".env.template", ".env.dist", ".env.*.example", ".env.d.ts"],
+    ),
     (
         "ca_bundle",
         None,
@@ -22,6 +26,8 @@ const PATHS: &[PathRow] = &[
             "/etc/pki/ca-trust/",
             "/usr/share/ca-certificates/",
             "cacert.pem",
+            "cert.pem",
+            "certifi/",
             "ca-bundle.pem",
             "ca.pem",
         ],
@@ -29,7 +35,7 @@ const PATHS: &[PathRow] = &[
     (
         "ssh_public_files",
         Some(Low),
-        &[".ssh/config", ".ssh/known_hosts", ".ssh/known_hosts.old", ".ssh/authorized_keys"],
+        &[".ssh/config", ".ssh/known_hosts", ".ssh/known_hosts.old", ".ssh/authorized_keys", ".ssh/authorized_keys2"],
     ),
     ("ssh_private_key", Some(High), &[".ssh/id_*", ".ssh/*", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"]),
     ("ssh_host_key", Some(High), &["ssh_host_*_key"]),
@@ -62,7 +68,11 @@ const PATHS: &[PathRow] = &[
     ("system_password_file", Some(High), &["/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-"]),
     ("sudoers", Some(High), &["/etc/sudoers", "/etc/sudoers.d/"]),
     ("kerberos", Some(High), &["*.keytab", "krb5cc_*"]),
-    ("process_environment", Some(High), &["/proc/*/environ", "/proc/*/mem", "/proc/*/task/*/environ"]),
+    (
+        "process_environment",
+        Some(High),
+        &["/proc/*/environ", "/proc/*/mem", "/proc/*/task/*/environ", "/proc/*/task/*/mem"],
+    ),
     ("passwd", Some(Low), &["/etc/passwd"]),
     ("dotenv", Some(High), &[".env", ".env.*", ".envrc"]),
     (
@@ -145,6 +155,9 @@ const HOSTS: &[(&str, &str, DestinationClass)] = &[
     ("metadata_gcp", "metadata.goog", Metadata),
     ("metadata_gcp", "metadata", Metadata),
     ("metadata_tencent", "metadata.tencentyun.com", Metadata),
+    ("metadata_azure", "metadata.azure.internal", Metadata),
+    ("metadata_equinix", "metadata.platformequinix.com", Metadata),
+    ("metadata_equinix", "metadata.packet.net", Metadata),
     ("localhost", "localhost", DestinationClass::Loopback),
     ("localhost", "*.localhost", DestinationClass::Loopback),
 ];
@@ -173,7 +186,7 @@ pub(super) fn host_entries() -> Vec<HostEntry> {
 }
 
 const SECRET_WORDS: &[&[u8]] =
-    &[b"secret", b"secrets", b"credential", b"credentials", b"token", b"tokens", b"password", b"passwords"];
+    &[b"secret", b"secrets", b"credential", b"credentials", b"token", b"tokens", b"password", b"passwords", b"passwd"];
 
 /// Extensions of files that hold data. Source code, which is full of such words, is not among them.
 const DATA_EXTENSIONS: &[&[u8]] = &[
@@ -202,12 +215,19 @@ const DATA_EXTENSIONS: &[&[u8]] = &[
     b"old",
     b"backup",
     b"plist",
+    b"b64",
 ];
+
+/// Folders in which a suspicious name is a program or part of one.
+const PROGRAM_FOLDERS: &[&[u8]] = &[b"bin", b"sbin", b"lib", b"libexec", b"share", b"node_modules", b"site-packages"];
 
 /// True where a word of the file name says "secret" and the file is one of data.
 pub(super) fn is_secret_by_name(path: &Segments<'_>) -> bool {
-    let Some(name) = path.file_name() else { return false };
-    let name = name.strip_prefix(b".").unwrap_or(name);
+    let Some((name, folders)) = path.lower().split_last() else { return false };
+    if folders.iter().any(|folder| PROGRAM_FOLDERS.contains(&folder.as_slice())) {
+        return false;
+    }
+    let name = name.strip_prefix(b".").unwrap_or(name.as_slice());
     let mut parts = name.rsplitn(2, |&byte| byte == b'.');
     let last = parts.next().unwrap_or_default();
     let is_data = parts.next().is_none() || DATA_EXTENSIONS.contains(&last) || SECRET_WORDS.contains(&last);

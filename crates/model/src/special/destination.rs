@@ -71,6 +71,10 @@ fn loose_v4(text: &str) -> Option<Ipv4Addr> {
 }
 
 fn number(text: &str) -> Option<u32> {
+    // The standard library would take a sign.
+    if text.contains('+') {
+        return None;
+    }
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(hex) => u32::from_str_radix(hex, 16).ok(),
         None if text.len() > 1 && text.starts_with('0') => u32::from_str_radix(text, 8).ok(),

@@ -1,7 +1,7 @@
-//! One table of classes for sensor, intake and policy: which destinations and which paths are special.
+//! One table for everybody who asks what an address, a host name or a path is: receivers, rules, taints and views.
 //!
-//! Built-in entries come first in meaning: users add entries and exemptions, and the first match in the order
-//! exemptions, user entries, built-in entries wins.
+//! Users add entries and exemptions. The first match in this order wins: their exemptions, their entries, built-in
+//! exemptions, built-in entries, words in the name of a file.
 
 mod address;
 mod builtin;
@@ -48,6 +48,20 @@ pub enum Severity {
     Medium,
     /// Worth an answer.
     High,
+}
+
+impl Severity {
+    /// All of them, the lightest first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    /// The name as it stands in documents and rule files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
 }
 
 /// The entry that an object matched.
@@ -110,11 +124,19 @@ pub struct ClassExtension {
     pub hosts: Vec<HostEntry>,
 }
 
+impl ClassExtension {
+    /// True where it adds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.networks.is_empty() && self.hosts.is_empty()
+    }
+}
+
 /// The table.
 #[derive(Clone, Debug)]
 pub struct ClassTable {
-    exemptions: PathIndex,
+    user_exemptions: PathIndex,
     user_paths: PathIndex,
+    exemptions: PathIndex,
     paths: PathIndex,
     networks: Vec<NetworkEntry>,
     hosts: Vec<HostEntry>,
@@ -147,34 +169,34 @@ impl ClassTable {
             host.host = host.host.trim_end_matches('.').to_ascii_lowercase();
         }
         Self {
-            exemptions: PathIndex::new(user_exempt.into_iter().chain(exempt).collect()),
+            user_exemptions: PathIndex::new(user_exempt),
             user_paths: PathIndex::new(user_secret),
+            exemptions: PathIndex::new(exempt),
             paths: PathIndex::new(secret),
             networks,
             hosts,
         }
     }
 
-    /// The secret that a normalised path names, if any.
+    /// The secret that a path names, if any. Its segments are compared as they stand: `..` is not resolved.
     pub fn path(&self, path: &OsBytes) -> Option<ClassMatch> {
         let name = path_index::Segments::of(path.as_bytes());
-        // What a user names is special even where the built-in table would let it pass.
-        let entry = self.user_paths.find(&name).or_else(|| {
-            if self.exemptions.find(&name).is_some() {
-                return None;
-            }
-            self.paths.find(&name)
-        });
-        if let Some(entry) = entry {
-            let severity = entry.severity?;
-            return Some(ClassMatch { entry: entry.id.clone(), class: ObjectClass::SecretPath, severity });
+        if self.user_exemptions.find(&name).is_some() {
+            return None;
         }
-        let plain = self.exemptions.find(&name).is_none() && builtin::is_secret_by_name(&name);
-        plain.then(|| ClassMatch {
-            entry: builtin::BY_NAME.to_owned(),
-            class: ObjectClass::SecretPath,
-            severity: Severity::High,
-        })
+        // What a user names is special even where the built-in table would let it pass.
+        if let Some(entry) = self.user_paths.find(&name) {
+            return secret(&entry.id, entry.severity?);
+        }
+        // An exemption is final: a public key is no secret by its name either.
+        if self.exemptions.find(&name).is_some() {
+            return None;
+        }
+        match self.paths.find(&name) {
+            Some(entry) => secret(&entry.id, entry.severity?),
+            None if builtin::is_secret_by_name(&name) => secret(builtin::BY_NAME, Severity::Medium),
+            None => None,
+        }
     }
 
     /// What kind of place an address is. IPv4 inside IPv6 (mapped, NAT64, 6to4) counts as the IPv4 address.
@@ -213,6 +235,10 @@ impl ClassTable {
             (None, None) => (DestinationClass::Named, None),
         }
     }
+}
+
+fn secret(entry: &str, severity: Severity) -> Option<ClassMatch> {
+    Some(ClassMatch { entry: entry.to_owned(), class: ObjectClass::SecretPath, severity })
 }
 
 fn class_match(entry: &str, class: DestinationClass) -> Option<ClassMatch> {

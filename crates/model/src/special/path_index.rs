@@ -22,14 +22,15 @@ pub(super) struct Segments<'p> {
 
 impl<'p> Segments<'p> {
     pub(super) fn of(path: &'p [u8]) -> Self {
-        let exact: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|segment| !segment.is_empty()).collect();
+        let named = |segment: &&[u8]| !segment.is_empty() && *segment != b".";
+        let exact: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(named).collect();
         let lower = exact.iter().map(|segment| segment.to_ascii_lowercase()).collect();
         Self { absolute: path.first() == Some(&b'/'), exact, lower }
     }
 
-    /// The file name, lower-case.
-    pub(super) fn file_name(&self) -> Option<&[u8]> {
-        self.lower.last().map(Vec::as_slice)
+    /// The segments in lower case.
+    pub(super) fn lower(&self) -> &[Vec<u8>] {
+        &self.lower
     }
 
     fn get(&self, index: usize, exact_case: bool) -> Option<&[u8]> {

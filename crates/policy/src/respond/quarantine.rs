@@ -53,7 +53,10 @@ impl Quarantine {
             events.lines().any(|line| line == "frozen 1")
         };
         if self.until(frozen) {
-            Ended::confirmed(format!("{} reports frozen 1", cgroup.display()))
+            let path = cgroup.display();
+            Ended::confirmed(format!(
+                "{path} reports frozen 1; go on with 'echo 0 >{path}/cgroup.freeze', end with 'echo 1 >{path}/cgroup.kill'"
+            ))
         } else {
             Ended::failed(format!("{} did not freeze within {:?}", cgroup.display(), self.wait))
         }
@@ -78,7 +81,10 @@ impl Quarantine {
         let still = || tree(root).iter().all(|pid| matches!(state(*pid), None | Some('T' | 't' | 'Z' | 'X')));
         if self.until(still) {
             let pids: Vec<String> = stopped.iter().map(u32::to_string).collect();
-            Ended::confirmed(format!("SIGSTOP sent, and /proc shows pids {} stopped", pids.join(", ")))
+            let (listed, given) = (pids.join(", "), pids.join(" "));
+            Ended::confirmed(format!(
+                "SIGSTOP sent, and /proc shows pids {listed} stopped; go on with 'kill -CONT {given}', end with 'kill -KILL {given}'"
+            ))
         } else {
             Ended::failed(format!("the tree of pid {root} did not stop within {:?}", self.wait))
         }

@@ -3,8 +3,8 @@
 use super::spec::{Access, Class, MatchSpec, Outcome, ScopeSpec};
 use crate::command::{WordPattern, Words, commands, wildcard};
 use crate::event::PolicyEvent;
-use agentprov_model::classify::{Host, SecretMatch};
-use agentprov_model::{Classifier, Destination, SecretLevel};
+use agentprov_model::special::{self, Severity as SecretLevel};
+use agentprov_model::{ClassMatch, ClassTable, Destination};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use regex::{Regex, RegexBuilder};
 
@@ -27,8 +27,8 @@ pub(super) struct Seen<'e> {
 }
 
 impl<'e> Seen<'e> {
-    pub(super) fn new(event: &'e PolicyEvent, table: &Classifier) -> Self {
-        let secret = event.paths.iter().filter_map(|path| table.secret(path.as_bytes())).map(|found| found.level).max();
+    pub(super) fn new(event: &'e PolicyEvent, table: &ClassTable) -> Self {
+        let secret = secret_of(event, table).map(|found| found.severity);
         Self {
             joined: event.args.join(" "),
             commands: all_commands(event),
@@ -37,7 +37,7 @@ impl<'e> Seen<'e> {
                 .args
                 .iter()
                 .flat_map(|text| hosts(text))
-                .filter_map(|host| table.destination(host))
+                .filter_map(|host| class_of(host, table))
                 .collect(),
             secret: secret.or((event.event_type == "secret_path").then_some(SecretLevel::High)),
             event,
@@ -56,8 +56,14 @@ impl<'e> Seen<'e> {
 }
 
 /// What the table says about the path; `None` for events without a secret path.
-pub(crate) fn secret_of<'t>(event: &PolicyEvent, table: &'t Classifier) -> Option<SecretMatch<'t>> {
-    event.paths.iter().filter_map(|path| table.secret(path.as_bytes())).max_by_key(|found| found.level)
+pub(crate) fn secret_of(event: &PolicyEvent, table: &ClassTable) -> Option<ClassMatch> {
+    event.paths.iter().filter_map(|path| table.path(path)).max_by_key(|found| found.severity)
+}
+
+/// What kind of place a destination is, in any spelling; `None` for a name that says nothing about where it leads.
+fn class_of(text: &str, table: &ClassTable) -> Option<Destination> {
+    let spelled = special::Destination::parse(text);
+    Destination::coarse(table.destination(&spelled).0)
 }
 
 fn all_commands(event: &PolicyEvent) -> Vec<Words> {
@@ -72,9 +78,9 @@ fn all_commands(event: &PolicyEvent) -> Vec<Words> {
     found
 }
 
-fn destination(event: &PolicyEvent, table: &Classifier) -> Option<Destination> {
-    let by_address = event.dst_ip.map(|ip| table.ip(ip));
-    let by_text = || event.dst.as_deref().and_then(|text| table.destination(text));
+fn destination(event: &PolicyEvent, table: &ClassTable) -> Option<Destination> {
+    let by_address = event.dst_ip.and_then(|ip| Destination::coarse(table.address(ip).0));
+    let by_text = || event.dst.as_deref().and_then(|text| class_of(text, table));
     by_address.or_else(by_text).or(match event.event_type.as_str() {
         "metadata_ip" => Some(Destination::Metadata),
         "private_cidr" => Some(Destination::Private),
@@ -157,16 +163,13 @@ impl Matcher {
             let same = event.dst_ip.zip(wanted).is_some_and(|(a, b)| a.to_canonical() == b.to_canonical());
             same || event.dst.as_ref() == Some(text) || seen.joined.contains(text.as_str())
         };
-        let name = || event.dst.as_deref().and_then(Host::parse);
+        let name = || event.dst.as_deref().and_then(|text| special::Destination::parse(text).host);
         given(&spec.dst_ip, is_ip)
             && spec.private_cidr.is_none_or(|wanted| seen.is_class(Class::Private) == wanted)
             && given(&spec.class, |class| seen.is_class(*class))
             && given(&spec.cidr, |range| event.dst_ip.is_some_and(|ip| range.contains(ip)))
             && given(&spec.port, |range| event.dst_port.is_some_and(|port| (range.first..=range.last).contains(&port)))
-            && given(
-                &spec.host,
-                |host| matches!(name(), Some(Host::Name(name)) if wildcard(&host.to_ascii_lowercase(), &name)),
-            )
+            && given(&spec.host, |host| name().is_some_and(|name| wildcard(&host.to_ascii_lowercase(), &name)))
     }
 
     fn file(&self, seen: &Seen<'_>) -> bool {

@@ -6,8 +6,10 @@ use crate::command::WordPattern;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::glob::PathGlob;
 use crate::yaml::{Kind, Node, documents};
-use agentprov_model::classify::{PathPattern, SecretEntry};
-use agentprov_model::{Classifier, EventType, ResponseKind, RuleMode, SecretLevel, Severity, Verdict};
+use agentprov_model::special::{
+    DestinationClass, HostEntry, Network, NetworkEntry, PathEntry, PathPattern, Severity as SecretLevel, embedded_v4,
+};
+use agentprov_model::{ClassExtension, EventType, ResponseKind, RuleMode, Severity, Verdict};
 
 const RULE_KEYS: &[&str] =
     &["id", "match", "decision", "reason", "mode", "severity", "response", "controls", "docs", "description"];
@@ -15,6 +17,9 @@ const FILE_KEYS: &[&str] = &["rules", "classify", "version"];
 const CLASSIFY_KEYS: &[&str] = &["secrets", "not_secret", "metadata_ips", "metadata_hosts"];
 const SECRET_KEYS: &[&str] = &["id", "level", "paths"];
 const SCOPE_KEYS: &[&str] = &["run", "session", "attempt", "tool_call"];
+/// Ids of the entries that a file adds without naming them.
+const NOT_SECRET: &str = "not_secret";
+const METADATA: &str = "metadata_of_rules";
 const LEVELS: &[&str] = &["low", "medium", "high"];
 /// Conditions of an exception: what describes an event. A fact that makes an event worse must not lift a rule.
 const EXCEPT_KEYS: &[&str] = &["source", "path", "argv", "args_regex", "ancestor", "host", "cidr", "port", "user"];
@@ -27,8 +32,8 @@ const TELEMETRY_TYPES: &[&str] =
 pub struct RuleFile {
     /// Its rules, in order.
     pub rules: Vec<RuleSpec>,
-    /// What it adds to the classification table.
-    pub classifier: Classifier,
+    /// What it adds to the table of special places.
+    pub classes: ClassExtension,
 }
 
 /// Reads the text of a rule file. The file can be used when no diagnostic is an error.
@@ -38,8 +43,7 @@ pub fn parse(name: &str, text: &str) -> (RuleFile, Vec<Diagnostic>) {
     for document in documents(text, &mut report) {
         read_document(&document, &mut file, &mut report);
     }
-    let report_empty = file.rules.is_empty() && report.diagnostics.is_empty();
-    if report_empty && file.classifier.secrets.is_empty() && file.classifier.metadata_ips.is_empty() {
+    if file.rules.is_empty() && report.diagnostics.is_empty() && file.classes.is_empty() {
         report.warning(Default::default(), "the file has no rules", Some("begin it with 'rules:'".into()));
     }
     (file, report.diagnostics)
@@ -57,7 +61,7 @@ fn read_document(document: &Node, file: &mut RuleFile, report: &mut Report) {
             let Some(fields) = Fields::of(document, "a rule file", FILE_KEYS, report) else { return };
             fields.nodes("rules").iter().for_each(|rule| read_rule(rule, file, report));
             if let Some(node) = fields.get("classify") {
-                read_classify(node, &mut file.classifier, report);
+                read_classify(node, &mut file.classes, report);
             }
         }
     }
@@ -234,9 +238,10 @@ fn read_scope(node: &Node, report: &mut Report) -> Option<ScopeSpec> {
     })
 }
 
-fn read_classify(node: &Node, classifier: &mut Classifier, report: &mut Report) {
+fn read_classify(node: &Node, classes: &mut ClassExtension, report: &mut Report) {
     let Some(fields) = Fields::of(node, "classify", CLASSIFY_KEYS, report) else { return };
     let pattern = "a path pattern such as our-vault/ or *.pass";
+    let read = |text: &str| text.parse::<PathPattern>().ok();
     for node in fields.nodes("secrets") {
         let Some(entry) = Fields::of(node, "an entry of secrets", SECRET_KEYS, report) else { continue };
         let Some(id) = entry.text("id", report) else {
@@ -244,16 +249,23 @@ fn read_classify(node: &Node, classifier: &mut Classifier, report: &mut Report) 
             continue;
         };
         let level = entry.words("level", report, level_of, LEVELS).first().copied().unwrap_or(SecretLevel::High);
-        let paths = entry.each("paths", report, PathPattern::new, pattern);
-        classifier.secrets.push(SecretEntry { id, level, paths });
+        let paths = entry.each("paths", report, read, pattern).into_iter();
+        classes.paths.extend(paths.map(|pattern| PathEntry { id: id.clone(), pattern, severity: Some(level) }));
     }
-    classifier.not_secret.extend(fields.each("not_secret", report, PathPattern::new, pattern));
-    let address = |text: &str| text.parse::<std::net::IpAddr>().ok();
-    classifier.metadata_ips.extend(fields.each("metadata_ips", report, address, "an IP address"));
-    let hosts = fields.texts("metadata_hosts", report);
-    classifier.metadata_hosts.extend(hosts.into_iter().map(|(host, _)| host.to_ascii_lowercase()));
+    let exempt = fields.each("not_secret", report, read, pattern).into_iter();
+    classes.paths.extend(exempt.map(|pattern| PathEntry { id: NOT_SECRET.to_owned(), pattern, severity: None }));
+    let network = |text: &str| match text.parse::<std::net::IpAddr>() {
+        // Addresses are compared in the form to which they lead.
+        Ok(ip) => Some(Network::single(embedded_v4(ip))),
+        Err(_) => text.parse::<Network>().ok(),
+    };
+    let networks = fields.each("metadata_ips", report, network, "an IP address or a range").into_iter();
+    let class = DestinationClass::Metadata;
+    classes.networks.extend(networks.map(|network| NetworkEntry { id: METADATA.to_owned(), network, class }));
+    let hosts = fields.texts("metadata_hosts", report).into_iter();
+    classes.hosts.extend(hosts.map(|(host, _)| HostEntry { id: METADATA.to_owned(), host: host.to_owned(), class }));
 }
 
 fn level_of(name: &str) -> Option<SecretLevel> {
-    [SecretLevel::Low, SecretLevel::Medium, SecretLevel::High].into_iter().find(|level| level.name() == name)
+    SecretLevel::ALL.into_iter().find(|level| level.name() == name)
 }

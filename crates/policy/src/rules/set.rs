@@ -4,7 +4,7 @@ use super::matcher::{Matcher, Seen};
 use super::parse::RuleFile;
 use super::spec::RuleSpec;
 use crate::event::PolicyEvent;
-use agentprov_model::{Classifier, MatchedRule, RuleMode, Severity, Verdict};
+use agentprov_model::{ClassExtension, ClassTable, MatchedRule, RuleMode, Severity, Verdict};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug)]
 pub struct RuleSet {
     rules: Vec<(RuleSpec, Matcher)>,
-    classifier: Classifier,
+    classes: ClassExtension,
+    table: ClassTable,
     digest: String,
 }
 
@@ -56,10 +57,10 @@ impl RuleSet {
     /// When a pattern is too large.
     pub fn new(file: RuleFile) -> Result<Self, regex::Error> {
         let digest = digest(&file);
-        let RuleFile { rules, classifier } = file;
+        let RuleFile { rules, classes } = file;
         let compile = |rule: RuleSpec| Matcher::new(&rule.when).map(|matcher| (rule, matcher));
         let rules = rules.into_iter().map(compile).collect::<Result<_, _>>()?;
-        Ok(Self { rules, classifier, digest })
+        Ok(Self { rules, table: ClassTable::with(classes.clone()), classes, digest })
     }
 
     /// SHA-256 over the canonical form of the rules and the classification table's extensions, in hex.
@@ -72,14 +73,19 @@ impl RuleSet {
         self.rules.iter().map(|(rule, _)| rule)
     }
 
-    /// The classification table.
-    pub fn classifier(&self) -> &Classifier {
-        &self.classifier
+    /// The table of special places, with what the file adds to it.
+    pub fn table(&self) -> &ClassTable {
+        &self.table
+    }
+
+    /// What the file adds to the table of special places.
+    pub fn classes(&self) -> &ClassExtension {
+        &self.classes
     }
 
     /// Asks every rule. In mode `detect` no verdict is stricter than `audit`.
     pub fn judge(&self, event: &PolicyEvent, mode: RuleMode) -> Judgement<'_> {
-        let seen = Seen::new(event, &self.classifier);
+        let seen = Seen::new(event, &self.table);
         let matched: Vec<&RuleSpec> =
             self.rules.iter().filter(|(_, matcher)| matcher.matches(&seen)).map(|(rule, _)| rule).collect();
         // The first of equals decides: `max_by_key` keeps the last, so the order is turned round.
@@ -96,6 +102,6 @@ impl RuleSet {
 }
 
 fn digest(file: &RuleFile) -> String {
-    let canonical = serde_json::to_vec(&(&file.rules, &file.classifier)).unwrap_or_default();
+    let canonical = serde_json::to_vec(&(&file.rules, &file.classes)).unwrap_or_default();
     HEXLOWER.encode(&Sha256::digest(canonical))
 }

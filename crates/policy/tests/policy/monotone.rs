@@ -31,7 +31,7 @@ fn event() -> impl Strategy<Value = PolicyEvent> {
 fn subset(chosen: &[usize]) -> RuleSet {
     let (file, _) = pack::default_file();
     let rules = chosen.iter().filter_map(|&index| file.rules.get(index).cloned()).collect();
-    RuleSet::new(RuleFile { rules, classifier: file.classifier }).expect("compiles")
+    RuleSet::new(RuleFile { rules, classes: file.classes }).expect("compiles")
 }
 
 proptest! {

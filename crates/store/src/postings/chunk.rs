@@ -5,6 +5,7 @@
 
 use super::Posting;
 use crate::error::StoreError;
+use std::cmp::Ordering;
 
 /// A chunk is written out when it has grown to this many bytes.
 const CHUNK_BYTES: usize = 2_048;
@@ -61,6 +62,15 @@ impl ChunkWriter {
     }
 }
 
+/// Whether a chunk holds keys after the one that was looked for: later chunks then hold none of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Beyond {
+    /// It does.
+    Yes,
+    /// It ends with or before the key.
+    No,
+}
+
 /// Reads a chunk.
 pub(super) struct ChunkReader<'c> {
     rest: &'c [u8],
@@ -75,19 +85,21 @@ impl<'c> ChunkReader<'c> {
         Self { rest: chunk }
     }
 
-    /// Appends the sequence numbers of one key.
-    pub(super) fn seek(mut self, kind: u8, key: u64, found: &mut Vec<u64>) -> Result<(), StoreError> {
+    /// Appends the sequence numbers of one key, and says whether the chunk goes beyond it.
+    pub(super) fn seek(mut self, kind: u8, key: u64, found: &mut Vec<u64>) -> Result<Beyond, StoreError> {
         while let Some((entry_kind, entry_key, list)) = self.entry()? {
-            if (entry_kind, entry_key) == (kind, key) {
-                decode_list(list, &mut |seq| found.push(seq))?;
+            match (entry_kind, entry_key.cast_signed()).cmp(&(kind, key.cast_signed())) {
+                Ordering::Less => {}
+                Ordering::Equal => decode_list(list, |seq| found.push(seq))?,
+                Ordering::Greater => return Ok(Beyond::Yes),
             }
         }
-        Ok(())
+        Ok(Beyond::No)
     }
 
     pub(super) fn for_each(mut self, visit: &mut dyn FnMut(Posting)) -> Result<(), StoreError> {
         while let Some((kind, key, list)) = self.entry()? {
-            decode_list(list, &mut |seq| visit(Posting { kind, key, seq }))?;
+            decode_list(list, |seq| visit(Posting { kind, key, seq }))?;
         }
         Ok(())
     }
@@ -106,10 +118,17 @@ impl<'c> ChunkReader<'c> {
 /// Kind and key of an entry, and its sequence numbers as they are encoded.
 type Entry<'c> = (u8, u64, &'c [u8]);
 
-fn decode_list(mut list: &[u8], visit: &mut dyn FnMut(u64)) -> Result<(), StoreError> {
+fn decode_list(mut list: &[u8], mut visit: impl FnMut(u64)) -> Result<(), StoreError> {
     let mut previous = 0u64;
-    while !list.is_empty() {
-        previous = previous.checked_add(read_varint(&mut list)?).ok_or_else(damaged)?;
+    while let Some((&byte, rest)) = list.split_first() {
+        // Neighbours in a list are mostly less than 128 apart, which is one byte.
+        let difference = if byte < 0x80 {
+            list = rest;
+            u64::from(byte)
+        } else {
+            read_varint(&mut list)?
+        };
+        previous = previous.checked_add(difference).ok_or_else(damaged)?;
         visit(previous);
     }
     Ok(())

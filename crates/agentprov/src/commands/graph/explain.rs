@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, QUIET, TITLE, styled};
+use agentprov_graph::Selected;
 use agentprov_graph::explain::{DEFAULT_DEPTH, DEFAULT_LIMIT, Edge, ExplainQuery, Explanation, Target, explain};
 use agentprov_graph::export::{GraphFormat, MOST_NODES, draw};
 use agentprov_model::OsBytes;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 /// Explains a file, artifact, attempt, tool call, process, fact or decision: what caused it, what it caused.
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
-    /// The run in which to look [default: the latest for --file, else the run that knows the id]
+    /// The run in which to look [default: the latest that wrote the --file, else the run that knows the id]
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
     /// A file that the run changed
@@ -33,7 +34,7 @@ pub(crate) struct Explain {
     /// Steps along edges from the target
     #[arg(long, value_name = "N", default_value_t = DEFAULT_DEPTH)]
     depth: u32,
-    /// Edges of the path on a page; 0 for all
+    /// Edges on a page, or in a picture; 0 for all
     #[arg(long, value_name = "N", default_value_t = DEFAULT_LIMIT)]
     limit: u64,
     /// Where the page before ended, as it printed
@@ -83,16 +84,20 @@ impl TargetName {
     }
 }
 
-/// The run that the target is in: the named one, else for a file the latest, else the only one that knows it.
+/// The run that the target is in: the named one, else for a file the latest that wrote it, else the only one that knows it.
 pub(super) fn run_of(context: &Context, name: Option<&str>, target: &Target) -> Result<(Reader, RunRow), Failure> {
-    if name.is_some() || matches!(target, Target::File(_)) {
+    if name.is_some() {
         let (reader, selected) = context.run(name)?;
-        context.say_which(&selected);
         return Ok((reader, selected.run));
     }
     let reader = context.store()?.reader()?;
-    let run = target.find_run(&reader)?;
-    Ok((reader, run))
+    if !matches!(target, Target::File(_)) {
+        let run = target.find_run(&reader)?;
+        return Ok((reader, run));
+    }
+    let selected = Selected { run: target.newest_run(&reader)?, latest: true };
+    context.say_which(&selected);
+    Ok((reader, selected.run))
 }
 
 impl Explain {

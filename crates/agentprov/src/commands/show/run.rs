@@ -6,6 +6,7 @@ use agentprov_graph::runs::RunOutcome;
 use agentprov_graph::show::{ProcessRow, ShowRun, ShownAttempt};
 use agentprov_graph::versions::ChangeRow;
 use agentprov_model::OutputStream;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Rows of each list that are printed unless all are asked for.
@@ -136,8 +137,13 @@ fn not_seen(out: &mut impl Write, run: &ShowRun) -> io::Result<()> {
     for line in &run.not_seen {
         writeln!(out, "  {}", styled(UNSURE, line))?;
     }
-    for gap in run.gaps.iter().filter(|gap| gap.way_out.is_some()) {
-        writeln!(out, "  {}", styled(QUIET, format!("{}: {}", gap.kind, gap.way_out.as_deref().unwrap_or_default())))?;
+    let ways_out: BTreeSet<String> = run
+        .gaps
+        .iter()
+        .filter_map(|gap| gap.way_out.as_ref().map(|way_out| format!("{}: {way_out}", gap.kind)))
+        .collect();
+    for way_out in ways_out {
+        writeln!(out, "  {}", styled(QUIET, way_out))?;
     }
     Ok(())
 }

@@ -1,0 +1,223 @@
+//! Attribution by recorded versions: blob -> version fact -> process -> run.
+
+mod lineage;
+mod removal;
+mod runs;
+mod text;
+
+use crate::attribution::AttributionError;
+use crate::attribution::agents::agent_of_program;
+use crate::attribution::claim::{Author, Claim, Deed, Method};
+use crate::change::{ChangedFile, GitLog, GitPosition, Origin as ChangeOrigin, Repository};
+use agentprov_graph::timeline::command_line;
+use agentprov_model::{EventTime, GitBlobId, OsBytes, ProcessId};
+use agentprov_store::Reader;
+use lineage::{Around, EVER, Lineage};
+use runs::Runs;
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
+use std::sync::Arc;
+use text::{Origin, Writing};
+
+/// What recordings say of a line.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recorded {
+    /// None: unknown. One: the owner. More: one of them.
+    pub(super) claims: Vec<Claim>,
+    pub(super) earlier: Vec<Claim>,
+    pub(super) why: Option<Rc<str>>,
+}
+
+/// Asks the recordings of a store.
+pub(super) struct Recordings<'a> {
+    lineage: Lineage<'a>,
+    workspaces: Vec<OsBytes>,
+    by_origin: HashMap<*const Origin, (Rc<Origin>, Rc<Recorded>)>,
+    programs: HashMap<(usize, ProcessId, EventTime), Option<String>>,
+}
+
+impl<'a> Recordings<'a> {
+    pub(super) fn open(
+        reader: &'a Reader,
+        repository: Option<&'a Repository>,
+        log: &'a GitLog,
+    ) -> Result<Self, AttributionError> {
+        let runs = Runs::load(reader)?;
+        let mut workspaces: Vec<OsBytes> = Vec::new();
+        for attempt in runs.list.iter().flat_map(|run| &run.attempts) {
+            if !workspaces.contains(&attempt.started.workspace) {
+                workspaces.push(attempt.started.workspace.clone());
+            }
+        }
+        let lineage = Lineage::new(runs, repository, log);
+        Ok(Self { lineage, workspaces, by_origin: HashMap::new(), programs: HashMap::new() })
+    }
+
+    /// What is known of each line of a content at a path of the repository.
+    pub(super) fn lines(
+        &mut self,
+        bytes: &Arc<[u8]>,
+        path: &OsBytes,
+        blob: Option<GitBlobId>,
+    ) -> Result<Vec<Rc<Recorded>>, AttributionError> {
+        let git = blob.map(|blob| GitPosition { path: path.clone(), blob, from: 0 });
+        let around = Around { paths: self.names(path)?, git };
+        let text = self.lineage.of_content(bytes, EVER, &around)?;
+        text.lines.iter().map(|origin| self.recorded(origin)).collect()
+    }
+
+    /// Who removed each of these lines of the content before the change.
+    pub(super) fn removed(&mut self, file: &ChangedFile) -> Result<HashMap<usize, Rc<Recorded>>, AttributionError> {
+        let path = file.old_path.as_ref().unwrap_or(&file.raw_path);
+        let names = self.names(path)?;
+        let found = removal::removals(&mut self.lineage, file, &names)?;
+        found.into_iter().map(|(line, origin)| Ok((line, self.recorded(&origin)?))).collect()
+    }
+
+    /// Notes contents that the change itself has.
+    pub(super) fn learn(&mut self, file: &ChangedFile) {
+        for text in [file.old.text(), file.new.text()].into_iter().flatten() {
+            self.lineage.learn(text);
+        }
+    }
+
+    /// Absolute paths under which a path of the repository may have been recorded: here, and in other clones.
+    fn names(&mut self, path: &OsBytes) -> Result<Rc<[OsBytes]>, AttributionError> {
+        let Some(repository) = self.lineage.repository else { return Ok(Rc::from([])) };
+        let root = OsBytes::from(repository.root().as_os_str().as_bytes());
+        let mut names = vec![repository.absolute(path)];
+        for workspace in &self.workspaces {
+            for top in tops(workspace, path).into_iter().filter(|top| *top != root.as_bytes()) {
+                let name = OsBytes::new([top, b"/", path.as_bytes()].concat());
+                if !names.contains(&name) && self.is_same_file(repository, &name)? {
+                    names.push(name);
+                }
+            }
+        }
+        Ok(names.into())
+    }
+
+    /// Whether a file of another folder is the same file of another clone: a content that was recorded there is in this
+    /// repository too. Equal names alone prove nothing.
+    fn is_same_file(&self, repository: &Repository, name: &OsBytes) -> Result<bool, AttributionError> {
+        const ASKED: usize = 16;
+        let mut blobs: Vec<GitBlobId> = Vec::new();
+        for run in 0..self.lineage.runs.list.len() {
+            for arrival in self.lineage.runs.peek_path(run, name)? {
+                let states = [&arrival.version.before, &arrival.version.after];
+                let contents = states.into_iter().filter_map(|state| state.content());
+                // An empty file is in every repository.
+                blobs.extend(contents.filter(|content| content.size > 0).filter_map(|content| content.git));
+            }
+        }
+        blobs.sort_unstable();
+        blobs.dedup();
+        for blob in blobs.into_iter().take(ASKED) {
+            if repository.bytes_of(blob)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn recorded(&mut self, origin: &Rc<Origin>) -> Result<Rc<Recorded>, AttributionError> {
+        if let Some((_, known)) = self.by_origin.get(&Rc::as_ptr(origin)) {
+            return Ok(known.clone());
+        }
+        let method = if origin.compared { Method::PreservedLine } else { Method::RecordedVersion };
+        let mut recorded = Recorded { why: origin.why.clone(), ..Recorded::default() };
+        for writing in &origin.writings {
+            self.claims(writing, method, &mut recorded.claims)?;
+        }
+        for writing in &origin.earlier {
+            self.claims(writing, method, &mut recorded.earlier)?;
+        }
+        let recorded = Rc::new(recorded);
+        self.by_origin.insert(Rc::as_ptr(origin), (origin.clone(), recorded.clone()));
+        Ok(recorded)
+    }
+
+    /// One claim for each process that may have written the version.
+    fn claims(&mut self, writing: &Writing, method: Method, claims: &mut Vec<Claim>) -> Result<(), AttributionError> {
+        let version = &writing.version;
+        for writer in &version.writers {
+            let command = self.command(writing.run, *writer, version.at)?;
+            let run = &self.lineage.runs.list[writing.run];
+            let attempt = run.attempts.iter().find(|attempt| attempt.no == version.attempt);
+            let started = attempt.map(|attempt| &attempt.started);
+            let deed = Deed {
+                run_id: run.row.id.to_string(),
+                process_id: writer.to_string(),
+                command,
+                attempt_id: started.map(|started| started.attempt_id.to_string()),
+                session_id: started.map(|started| started.session_id.to_string()),
+                tool_call_id: started.map(|started| started.tool_call_id.to_string()),
+                event_id: version.event.to_string(),
+                seq: version.seq,
+                at: version.at.to_rfc3339(),
+                path: version.workspace_path.as_ref().unwrap_or(&version.path).lossy().into_owned(),
+            };
+            let author = started
+                .and_then(|started| started.argv.first())
+                .map_or_else(|| Author::Command("(not known)".into()), |program| agent_of_program(&program.lossy()));
+            let basis = version.basis.max(method.basis());
+            claims.push(Claim {
+                method,
+                basis,
+                confidence: method.confidence(),
+                author,
+                session: None,
+                model: None,
+                deed: Some(deed),
+                said_in: None,
+            });
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, run: usize, process: ProcessId, at: EventTime) -> Result<Option<String>, AttributionError> {
+        if let Some(known) = self.programs.get(&(run, process, at)) {
+            return Ok(known.clone());
+        }
+        let table = self.lineage.runs.processes(run)?;
+        let argv = table.find(&process).and_then(|process| process.argv_at(at));
+        let command = argv.map(command_line);
+        self.programs.insert((run, process, at), command.clone());
+        Ok(command)
+    }
+}
+
+/// Folders that may be the top of a clone in which `path` lies, when this workspace is in it: the workspace, or, where
+/// it ends with the first folders of the path, what is above them.
+fn tops<'w>(workspace: &'w OsBytes, path: &OsBytes) -> Vec<&'w [u8]> {
+    let workspace = workspace.as_bytes();
+    let mut tops = vec![workspace];
+    for (end, _) in path.as_bytes().iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+        let top = workspace.strip_suffix(&path.as_bytes()[..end]).and_then(|rest| rest.strip_suffix(b"/"));
+        tops.extend(top.filter(|top| !top.is_empty()));
+    }
+    tops
+}
+
+/// Whether recordings of this work tree say anything about a change of that origin: they need contents.
+pub(super) fn can_ask(origin: &ChangeOrigin) -> bool {
+    !matches!(origin, ChangeOrigin::Payload { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workspace_may_be_a_folder_of_the_clone() {
+        let of = |workspace: &str, path: &str| {
+            let (workspace, path) = (OsBytes::from(workspace), OsBytes::from(path));
+            tops(&workspace, &path).into_iter().map(|top| String::from_utf8_lossy(top).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(of("/c", "a/b.rs"), ["/c"]);
+        assert_eq!(of("/c/a", "a/b.rs"), ["/c/a", "/c"]);
+        assert_eq!(of("/c/x/y", "x/y/z"), ["/c/x/y", "/c"]);
+        assert_eq!(of("/ca", "a/b.rs"), ["/ca"]);
+    }
+}

@@ -1,0 +1,139 @@
+//! `.agentprov-review.yaml`: the policy of a repository.
+
+use crate::detect::builtin::yaml;
+use crate::finding::Severity;
+use crate::governance::outcome::Outcome;
+use crate::governance::policy::{Limits, Policy};
+use agentprov_model::Basis;
+use serde_json::Value;
+
+/// A policy that can't be read. It is never read in part.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct PolicyFileError(String);
+
+impl Policy {
+    /// Name of the policy in a repository.
+    pub const FILE: &'static str = ".agentprov-review.yaml";
+    /// Name of the waivers in a repository.
+    pub const WAIVER_FILE: &'static str = ".agentprov-waivers.jsonl";
+
+    /// Takes the settings that a file makes.
+    ///
+    /// # Errors
+    /// The first setting that is not understood.
+    pub fn apply_file(&mut self, text: &str) -> Result<(), PolicyFileError> {
+        let document = yaml::parse(text).map_err(PolicyFileError)?;
+        let Value::Object(entries) = document else { return Err(wrong("the file", "has to be a mapping")) };
+        for (key, value) in &entries {
+            match key.as_str() {
+                "label" => self.label = text_of(key, value)?.to_owned(),
+                "block_on_unknown" => self.block_on_unknown(bool_of(key, value)?),
+                "minimum_basis" => self.minimum_basis = basis(key, value)?,
+                "severity" => {
+                    for (name, limits) in map_of(key, value)? {
+                        let severity = Severity::ALL.into_iter().find(|severity| severity.as_str() == name);
+                        let severity = severity.ok_or_else(|| wrong(name, "is no severity"))?;
+                        self.severity.insert(severity, limits_of(name, limits)?);
+                    }
+                }
+                "category" => {
+                    for (name, limits) in map_of(key, value)? {
+                        self.category.insert(name.clone(), limits_of(name, limits)?);
+                    }
+                }
+                "unknown_lines" => self.unknown_lines = limits_of(key, value)?,
+                "contradictions" => self.contradictions = limits_of(key, value)?,
+                "coverage_gaps" => self.coverage_gaps = limits_of(key, value)?,
+                "policy_changes" => self.policy_changes = limits_of(key, value)?,
+                "bot_block_overrides" => self.bot_block_overrides = limits_of(key, value)?,
+                "force_push_after_approval" => self.force_push_after_approval = limits_of(key, value)?,
+                _ => return Err(wrong(key, "is no setting of a review policy")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(what: &str, why: &str) -> PolicyFileError {
+    PolicyFileError(format!("'{what}' {why}"))
+}
+
+fn text_of<'v>(key: &str, value: &'v Value) -> Result<&'v str, PolicyFileError> {
+    value.as_str().ok_or_else(|| wrong(key, "has to be a single value"))
+}
+
+fn map_of<'v>(key: &str, value: &'v Value) -> Result<&'v serde_json::Map<String, Value>, PolicyFileError> {
+    value.as_object().ok_or_else(|| wrong(key, "has to be a mapping"))
+}
+
+fn bool_of(key: &str, value: &Value) -> Result<bool, PolicyFileError> {
+    match text_of(key, value)? {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(wrong(key, "has to be true or false")),
+    }
+}
+
+fn basis(key: &str, value: &Value) -> Result<Basis, PolicyFileError> {
+    match text_of(key, value)? {
+        "asserted" => Ok(Basis::Asserted),
+        "derived" => Ok(Basis::Derived),
+        "observed" => Ok(Basis::Observed),
+        _ => Err(wrong(key, "has to be asserted, derived or observed")),
+    }
+}
+
+/// `allow`, `warn` or `block` from the first on, or a mapping of counts.
+fn limits_of(key: &str, value: &Value) -> Result<Limits, PolicyFileError> {
+    if let Some(name) = value.as_str() {
+        let outcome =
+            Outcome::parse(name).ok_or_else(|| wrong(key, "has to be allow, warn, block or counts of them"))?;
+        return Ok(Limits::first(outcome));
+    }
+    let mut limits = Limits::default();
+    for (name, count) in map_of(key, value)? {
+        let count = text_of(name, count)?.parse().map_err(|_| wrong(name, "has to be a count"))?;
+        match name.as_str() {
+            "warn" => limits.warn = Some(count),
+            "block" => limits.block = Some(count),
+            _ => return Err(wrong(name, "has to be warn or block")),
+        }
+    }
+    Ok(limits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_sets_what_it_names_and_nothing_else() {
+        let mut policy = Policy::default();
+        policy
+            .apply_file(
+                "label: ours\nminimum_basis: observed\nseverity:\n  high: {warn: 1, block: 3}\ncategory: {sqli: block}\n\
+                 coverage_gaps: block\ncontradictions: allow\n",
+            )
+            .unwrap();
+        assert_eq!(policy.severity[&Severity::High], Limits { warn: Some(1), block: Some(3) });
+        assert_eq!(policy.severity[&Severity::Critical], Limits::BLOCK);
+        assert_eq!(policy.category["sqli"], Limits::BLOCK);
+        assert_eq!((policy.coverage_gaps, policy.contradictions), (Limits::BLOCK, Limits::default()));
+        assert!(!policy.accepts(Basis::Asserted) && policy.accepts(Basis::Observed));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (text, word) in [
+            ("blok_on_unknown: true", "blok_on_unknown"),
+            ("severity: {severe: 1}", "severe"),
+            ("coverage_gaps: maybe", "coverage_gaps"),
+            ("category: {sqli: {block: -1}}", "block"),
+            ("- a", "the file"),
+        ] {
+            let error = Policy::default().apply_file(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! A review in the forms that other tools read.
+
+mod line_hash;
+mod sarif;
+mod workflow;
+
+pub use line_hash::line_hashes;
+pub use sarif::sarif;
+pub use workflow::workflow_commands;

@@ -1,0 +1,8 @@
+//! The store as its users see it: appends, writers at once, look-ups, schema, damage.
+
+mod append;
+mod damage;
+mod fixture;
+mod look_up;
+mod queue;
+mod schema;
