@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Evidence(commands::evidence::Evidence),
     /// Say which process wrote each line of a file
     Blame(commands::blame::Blame),
+    /// Review a change: who wrote each line, what is wrong with it, whether it may be merged
+    Review(commands::review::Review),
     /// Check that the evidence is what was signed
     Verify(commands::verify::Verify),
     /// Write a proof that one fact is in a run's log

@@ -1,6 +1,7 @@
 //! One file a command: its arguments, the call into the other crates, the rendering.
 
 pub(crate) mod blame;
+mod blame_revision;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;
@@ -18,6 +19,7 @@ pub(crate) mod prove;
 pub(crate) mod record;
 mod record_rules;
 mod record_summary;
+pub(crate) mod review;
 pub(crate) mod rm;
 pub(crate) mod runs;
 pub(crate) mod security;
@@ -43,6 +45,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Policy(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),
         Command::Blame(command) => command.run(&context),
+        Command::Review(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
         Command::Doctor(command) => command.run(&context),
