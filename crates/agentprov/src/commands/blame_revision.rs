@@ -82,7 +82,7 @@ fn print(blamed: &BlamedFile, one: Option<LineNo>) -> Result<(), Failure> {
         let who = render::cut(&headline(blamed, line), WIDTH);
         let row = format!("{commit:<10} {who:<WIDTH$}");
         writeln!(out, "{:>5}  {}  {}", line.line.to_string(), styled(QUIET, row), visible_text(text))?;
-        if one.is_some() || line.contradicted || line.status == LineStatus::Ambiguous {
+        if one.is_some() || line.contradicted {
             details(&mut out, blamed, line)?;
         }
     }

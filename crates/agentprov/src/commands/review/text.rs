@@ -142,8 +142,16 @@ pub(crate) fn describe(claim: &Claim) -> String {
     let ground = format!("{}, confidence {}", claim.method.as_str(), claim.confidence.share());
     let where_from = match (&claim.deed, &claim.said_in) {
         (Some(deed), _) => {
-            let command = deed.command.as_deref().map(|command| format!(" {command}")).unwrap_or_default();
-            format!("run {}, {}{command}", deed.run_id, deed.process_id)
+            let writer = |id: &str, command: Option<&str>| format!("{id} {}", command.unwrap_or("(program not known)"));
+            let process = match &deed.process_id {
+                Some(id) => writer(id, deed.command.as_deref()),
+                None => {
+                    let all: Vec<String> =
+                        deed.one_of.iter().map(|one| writer(&one.process_id, one.command.as_deref())).collect();
+                    format!("one of {}", all.join(", "))
+                }
+            };
+            format!("run {}, {process}", deed.run_id)
         }
         (None, Some(said_in)) => said_in.clone(),
         (None, None) => String::new(),
