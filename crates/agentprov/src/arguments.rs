@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Reconcile(commands::reconcile::Reconcile),
     /// Take one message of an agent's hook on standard input
     Hook(commands::hook::Hook),
+    /// Review a change: who wrote each line, what is wrong with it, whether it may be merged
+    Review(commands::review::Review),
     /// Check that the evidence is what was signed
     Verify(commands::verify::Verify),
     /// Write a proof that one fact is in a run's log

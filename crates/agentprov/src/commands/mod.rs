@@ -1,6 +1,7 @@
 //! One file a command: its arguments, the call into the other crates, the rendering.
 
 pub(crate) mod blame;
+mod blame_revision;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;
@@ -23,6 +24,7 @@ pub(crate) mod reconcile;
 pub(crate) mod record;
 mod record_rules;
 mod record_summary;
+pub(crate) mod review;
 pub(crate) mod rm;
 pub(crate) mod runs;
 pub(crate) mod security;
@@ -55,6 +57,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Policy(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),
         Command::Blame(command) => command.run(&context),
+        Command::Review(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
         Command::Import(command) => command.run(&context),
