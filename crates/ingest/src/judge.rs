@@ -21,6 +21,11 @@ pub trait Judge: Send {
     /// Looks at one fact; each derived fact handed to `emit` is appended in the same transaction, after it.
     fn judge(&mut self, fact: &Fact, emit: &mut Emit<'_>);
 
+    /// What is said once in every log of telemetry whose facts it judges: which rules looked.
+    fn applied(&self) -> Option<What> {
+        None
+    }
+
     /// Hands out what is still owed when no more facts come, such as how responses ended. May wait for a bounded time.
     fn finish(&mut self, _emit: &mut Emit<'_>) {}
 }

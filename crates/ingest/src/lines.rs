@@ -37,6 +37,8 @@ pub struct LineReader<R> {
     number: u64,
     hasher: Sha256,
     bytes: u64,
+    /// The input gave less than was asked of it the last time: it may have no more for now.
+    short: bool,
 }
 
 impl<R: Read> LineReader<R> {
@@ -58,7 +60,13 @@ impl<R: Read> LineReader<R> {
             number: 0,
             hasher: Sha256::new(),
             bytes: 0,
+            short: false,
         }
+    }
+
+    /// True where the next line may have to be waited for.
+    pub fn may_wait(&self) -> bool {
+        self.short && !self.ended && memchr(b'\n', &self.buffer[self.searched..]).is_none()
     }
 
     /// The next line; None at the end of the input.
@@ -116,6 +124,7 @@ impl<R: Read> LineReader<R> {
         self.hasher.update(&self.buffer[length..]);
         self.bytes += count as u64;
         self.ended = count == 0;
+        self.short = count < CHUNK;
         Ok(())
     }
 

@@ -256,7 +256,7 @@ impl Judge for RuleJudge {
     }
 }
 
-fn decision(
+pub(crate) fn decision(
     fact: &Fact,
     judgement: &Judgement<'_>,
     rules: &RuleSet,
@@ -279,7 +279,7 @@ fn decision(
     })
 }
 
-fn risk(fact: &Fact, rule: &RuleSpec, decision: EventId, object: OsBytes) -> RiskSignal {
+pub(crate) fn risk(fact: &Fact, rule: &RuleSpec, decision: EventId, object: OsBytes) -> RiskSignal {
     RiskSignal {
         event: fact.id,
         decision,
@@ -292,7 +292,7 @@ fn risk(fact: &Fact, rule: &RuleSpec, decision: EventId, object: OsBytes) -> Ris
     }
 }
 
-fn audit(event: EventId, (risk, decision): (EventId, EventId), at: EventTime, evidence: String) -> ResponseAction {
+pub(crate) fn audit(event: EventId, (risk, decision): (EventId, EventId), at: EventTime, evidence: String) -> ResponseAction {
     ResponseAction {
         risk,
         decision,
@@ -309,6 +309,6 @@ fn about(fact: &Fact, step: ResponseAction) -> Derived {
     about_fact(fact, What::ResponseAction(step))
 }
 
-fn about_fact(fact: &Fact, what: What) -> Derived {
+pub(crate) fn about_fact(fact: &Fact, what: What) -> Derived {
     Derived { at: fact.at, process: fact.process, what }
 }

@@ -4,7 +4,7 @@ use crate::attempts::facts_of_type;
 use crate::error::GraphError;
 use crate::result_set::{Pin, page_hash};
 use crate::scope_context::{Context, Scopes};
-use agentprov_model::{EventType, Fact, RuleMode, What, schema};
+use agentprov_model::{AttemptNo, EventType, Fact, RuleMode, What, schema};
 use agentprov_store::{Reader, RunRow, Seq};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -38,6 +38,10 @@ pub struct Judging {
     pub judged_attempts: u64,
     /// Attempts that they did not.
     pub unjudged_attempts: u64,
+    /// Logs with telemetry that rules judged.
+    pub judged_telemetry: u64,
+    /// Logs with telemetry that they did not.
+    pub unjudged_telemetry: u64,
     /// Modes in which the rules ran.
     pub modes: Vec<RuleMode>,
     /// Digests of the rule sets.
@@ -98,12 +102,20 @@ pub(super) fn judging(reader: &Reader, runs: &[RunRow]) -> Result<Judging, Graph
                 rulesets.insert(applied.ruleset);
             }
         }
+        // What was taken in as telemetry stands outside all attempts.
+        let telemetry_judged = judged.remove(&AttemptNo(0));
+        if telemetry_judged {
+            judging.judged_telemetry += 1;
+        } else if !facts_of_type(reader, run, EventType::TelemetryBatch)?.is_empty() {
+            judging.unjudged_telemetry += 1;
+        }
         judging.judged_attempts += judged.len() as u64;
         judging.unjudged_attempts += started.saturating_sub(judged.len() as u64);
     }
     judging.modes = modes.into_iter().collect();
     judging.rulesets = rulesets.into_iter().collect();
-    judging.state = match (judging.judged_attempts, judging.unjudged_attempts) {
+    let judged = judging.judged_attempts + judging.judged_telemetry;
+    judging.state = match (judged, judging.unjudged_attempts + judging.unjudged_telemetry) {
         (0, _) => "not_judged",
         (_, 0) => "judged",
         _ => "partly_judged",

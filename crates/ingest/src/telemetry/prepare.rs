@@ -20,7 +20,7 @@ use agentprov_model::{
 use agentprov_store::{Prepared, Reader, RunNo, StoreError};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 /// Logs that one ingest opens: a stranger's host names must not fill the store with runs.
@@ -36,6 +36,8 @@ pub(super) struct Preparer<'r> {
     redactor: Redactor,
     stream: StreamIdentity,
     logs: HashMap<RunId, LogNo>,
+    /// Logs in which the rules were named.
+    judged: HashSet<RunId>,
     /// Logs of the store when the ingest began.
     stored: HashMap<RunId, Option<RunNo>>,
     totals: RowTotals,
@@ -81,6 +83,7 @@ impl<'r> Preparer<'r> {
             redactor: Redactor::new(),
             stream: StreamIdentity::default(),
             logs: HashMap::new(),
+            judged: HashSet::new(),
             stored: HashMap::new(),
             totals: RowTotals::default(),
             last_at: None,
@@ -101,6 +104,10 @@ impl<'r> Preparer<'r> {
         let path = &self.request.path;
         let unreadable = |source| IngestError::Input { path: path.clone(), source };
         loop {
+            // A live source may pause here: what it said so far is judged and kept at once.
+            if lines.may_wait() && !self.chunk.is_empty() && !send(std::mem::take(&mut self.chunk)) {
+                return Ok(());
+            }
             let line = match lines.next_line() {
                 Ok(Some(line)) => line,
                 Ok(None) => break,
@@ -216,7 +223,7 @@ impl<'r> Preparer<'r> {
         result.log = Some(log.clone());
         self.close_at_exit(&draft, at, recorded);
         self.last_at = Some(at);
-        self.append_event(Appending { id, at, recorded, log, raw, judge }, draft);
+        result.decisions = self.append_event(Appending { id, at, recorded, log, raw, judge }, draft);
         self.report(result);
         Ok(())
     }
@@ -281,7 +288,8 @@ impl<'r> Preparer<'r> {
         Some(kept)
     }
 
-    fn append_event(&mut self, place: Appending, draft: Draft) {
+    /// Gives the decisions that the judge came to.
+    fn append_event(&mut self, place: Appending, draft: Draft) -> Vec<EventId> {
         let Appending { id, at, recorded, log, raw, judge } = place;
         let source = draft.event.source.clone();
         let process = draft.event.identity.process_key().map(|key| key.id());
@@ -292,11 +300,16 @@ impl<'r> Preparer<'r> {
         let attempt = AttemptNo(0);
         let fact = Fact { id, at, recorded, attempt, vantage: draft.vantage, basis, process, tid, redacted, what };
         let mut derived = Vec::new();
+        let mut decisions = Vec::new();
         if judge {
+            self.say_rules(&log, at, recorded);
             let mut ordinal = 0u32;
             self.judge.judge(&fact, &mut |by_judge: Derived| {
                 let derived_id = EventId::derive(by_judge.at, &[b"derived", id.as_bytes(), &ordinal.to_be_bytes()]);
                 ordinal += 1;
+                if matches!(by_judge.what, What::Decision(_)) {
+                    decisions.push(derived_id);
+                }
                 let fact = engine_fact(derived_id, by_judge.at, recorded, Basis::Derived, by_judge.what);
                 derived.push(Fact { process: by_judge.process, ..fact });
                 derived_id
@@ -308,6 +321,21 @@ impl<'r> Preparer<'r> {
         self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event });
         let entries = derived.iter().map(|fact| Entry { log, fact: Prepared::new(fact), event: None });
         self.chunk.entries.extend(entries);
+        decisions
+    }
+
+    /// Says once in each log which rules look at what comes.
+    fn say_rules(&mut self, log: &RunId, at: EventTime, recorded: EventTime) {
+        if self.judged.contains(log) {
+            return;
+        }
+        self.judged.insert(log.clone());
+        let Some(what) = self.judge.applied() else { return };
+        let rules = serde_json::to_vec(&what).unwrap_or_default();
+        let id = EventId::derive(at, &[b"rules", log.as_str().as_bytes(), &rules]);
+        let fact = engine_fact(id, at, recorded, Basis::Derived, what);
+        let log = self.log(log.clone());
+        self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
     }
 
     fn close_at_exit(&mut self, draft: &Draft, at: EventTime, recorded: EventTime) {
