@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Try rules, check rule files, list decisions
     #[command(subcommand)]
     Policy(commands::policy::Policy),
+    /// Take in what sensors report, and look at it
+    #[command(subcommand)]
+    Telemetry(commands::telemetry::Telemetry),
     /// Summaries of evidence for other programs
     #[command(subcommand)]
     Evidence(commands::evidence::Evidence),

@@ -116,6 +116,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let request = IngestRequest {
         format: Format::Auto,
         path: "-".into(),
+        from_offset: 0,
         provided: Provided::default(),
         strict: false,
         drop_uncorrelated: false,

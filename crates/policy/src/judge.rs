@@ -292,7 +292,12 @@ pub(crate) fn risk(fact: &Fact, rule: &RuleSpec, decision: EventId, object: OsBy
     }
 }
 
-pub(crate) fn audit(event: EventId, (risk, decision): (EventId, EventId), at: EventTime, evidence: String) -> ResponseAction {
+pub(crate) fn audit(
+    event: EventId,
+    (risk, decision): (EventId, EventId),
+    at: EventTime,
+    evidence: String,
+) -> ResponseAction {
     ResponseAction {
         risk,
         decision,

@@ -23,6 +23,7 @@ pub(crate) mod rm;
 pub(crate) mod runs;
 pub(crate) mod security;
 pub(crate) mod show;
+pub(crate) mod telemetry;
 pub(crate) mod timeline;
 pub(crate) mod verify;
 
@@ -46,6 +47,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Observe(command) => command.run(&context),
         Command::Security(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
+        Command::Telemetry(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),
         Command::Blame(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),

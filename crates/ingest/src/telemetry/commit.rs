@@ -158,7 +158,7 @@ impl Committer {
             path: request.path.clone(),
             input_sha256,
             input_bytes,
-            from_offset: 0,
+            from_offset: request.from_offset,
             rows,
             sources: log.sources.iter().cloned().collect(),
             leaves,
@@ -180,7 +180,10 @@ impl Committer {
 
 fn batch_id(run: &RunId, request: &IngestRequest, input: &ContentId) -> Result<BatchId, StoreError> {
     let mut hasher = Sha256::new();
-    for part in [run.as_str(), &request.format.to_string(), &input.to_hex()] {
+    let offset = (request.from_offset > 0).then(|| request.from_offset.to_string());
+    let format = request.format.to_string();
+    let input = input.to_hex();
+    for part in [run.as_str(), &format, &input].into_iter().chain(offset.as_deref()) {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

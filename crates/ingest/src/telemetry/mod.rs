@@ -11,11 +11,13 @@ mod commit;
 mod identity;
 mod loss;
 mod prepare;
+mod report;
 mod request;
 mod row;
 
 pub use ambient::{AMBIENT, ambient_run};
 pub use bind::{BindError, BoundScope, bind};
+pub use report::{IngestReport, ReceiverSummary, RowDocument};
 pub use request::IngestRequest;
 pub use row::{RowResult, RowStatus};
 

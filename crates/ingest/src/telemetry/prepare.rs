@@ -81,7 +81,7 @@ impl<'r> Preparer<'r> {
             judge,
             clock,
             redactor: Redactor::new(),
-            stream: StreamIdentity::default(),
+            stream: StreamIdentity::from(request.from_offset),
             logs: HashMap::new(),
             judged: HashSet::new(),
             stored: HashMap::new(),
@@ -200,6 +200,7 @@ impl<'r> Preparer<'r> {
         result.raw_event_id.clone_from(&draft.event.native_id);
         result.identity_keys = identity_keys(&draft.event.identity);
         result.correlation_method = Some(resolved.correlation.method_name());
+        result.bound = resolved.correlation.state == ResolutionState::Bound;
         result.context_dropped.clone_from(&row.context);
         if self.request.drop_uncorrelated && resolved.correlation.state == ResolutionState::Unattributed {
             result.status = RowStatus::DroppedUncorrelated;

@@ -12,6 +12,8 @@ pub struct IngestRequest {
     pub format: Format,
     /// Name of the input, `-` for standard input.
     pub path: String,
+    /// Where in a stream that is read piece by piece this input begins: tells its lines from those of other pieces.
+    pub from_offset: u64,
     /// Context that the caller names for all rows.
     pub provided: Provided,
     /// Refuse rows that name application context.

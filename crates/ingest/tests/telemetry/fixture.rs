@@ -27,6 +27,7 @@ pub(crate) fn request() -> IngestRequest {
     IngestRequest {
         format: Format::Auto,
         path: "-".into(),
+        from_offset: 0,
         provided: Provided::default(),
         strict: false,
         drop_uncorrelated: false,

@@ -64,9 +64,7 @@ impl PolicyEvent {
         self.paths.extend(file.given.clone());
         self.paths.extend(file.path2.clone());
         (self.reads, self.writes) = match (file.action, file.access) {
-            (FileAction::Open, Some(access)) => {
-                (matches!(access, Access::Read | Access::ReadWrite), access.writes())
-            }
+            (FileAction::Open, Some(access)) => (matches!(access, Access::Read | Access::ReadWrite), access.writes()),
             // Unknown is not harmless: it may have been either. What a link names can be read through it.
             (FileAction::Open, None) | (FileAction::Link, _) => (true, true),
             (FileAction::Read, _) => (true, false),

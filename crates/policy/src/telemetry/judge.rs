@@ -5,9 +5,7 @@ use crate::judge::{about_fact, audit, decision, risk};
 use crate::rules::RuleSet;
 use agentprov_ingest::{Emit, Judge};
 use agentprov_model::special::Severity;
-use agentprov_model::{
-    EventTime, Fact, OsBytes, ResponseKind, RuleMode, RulesApplied, TelemetryEvent, Verdict, What,
-};
+use agentprov_model::{EventTime, Fact, OsBytes, ResponseKind, RuleMode, RulesApplied, TelemetryEvent, Verdict, What};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -85,7 +83,10 @@ impl Judge for TelemetryJudge {
             let risk = emit(about_fact(fact, What::RiskSignal(risk(fact, rule, decision, object.clone()))));
             let evidence = match rule.response.as_slice() {
                 [] | [ResponseKind::Audit] => "on record".to_owned(),
-                _ => format!("recorded; '{}' is not acted on: the event was reported after it had happened", rule.decision),
+                _ => format!(
+                    "recorded; '{}' is not acted on: the event was reported after it had happened",
+                    rule.decision
+                ),
             };
             emit(about_fact(fact, What::ResponseAction(audit(fact.id, (risk, decision), fact.at, evidence))));
         }
