@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Take in what sensors report, and look at it
     #[command(subcommand)]
     Telemetry(commands::telemetry::Telemetry),
+    /// List the ways in which evidence comes in
+    #[command(subcommand)]
+    Adapter(commands::adapter::Adapter),
     /// Summaries of evidence for other programs
     #[command(subcommand)]
     Evidence(commands::evidence::Evidence),

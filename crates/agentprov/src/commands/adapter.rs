@@ -1,13 +1,12 @@
 //! `agentprov adapter`: through what evidence comes in, and whether it can here.
 
-use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, Columns, outline};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::process::ExitCode;
 
-/// What to do.
+/// The ways in which evidence comes in.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Adapter {
     /// List the ways in which evidence comes in
@@ -89,15 +88,15 @@ struct Capability {
     notes: &'static str,
 }
 
-const fn capability(name: &'static str, level: &'static str, notes: &'static str) -> Capability {
-    Capability { name, supported: !matches!(level.as_bytes(), b"none"), level, notes }
+fn capability(name: &'static str, level: &'static str, notes: &'static str) -> Capability {
+    Capability { name, supported: level != "none", level, notes }
 }
 
 impl Adapter {
-    pub(crate) fn run(self, context: &Context) -> CommandResult {
+    pub(crate) fn run(self) -> CommandResult {
         match self {
             Self::List(command) => command.run(),
-            Self::Inspect(command) => command.run(context),
+            Self::Inspect(command) => command.run(),
         }
     }
 }
@@ -126,12 +125,13 @@ impl List {
 }
 
 impl Inspect {
-    fn run(&self, _context: &Context) -> CommandResult {
+    fn run(&self) -> CommandResult {
         let adapters = adapters();
         let Some(adapter) = adapters.iter().find(|adapter| adapter.name == self.name) else {
             let names: Vec<&str> = adapters.iter().map(|adapter| adapter.name).collect();
-            return Err(Failure::new(format!("no adapter '{}'", self.name))
-                .hint(format!("there are: {}", names.join(" "))));
+            return Err(
+                Failure::new(format!("no adapter '{}'", self.name)).hint(format!("there are: {}", names.join(" ")))
+            );
         };
         if self.json {
             render::json(adapter)?;
@@ -148,22 +148,26 @@ fn adapters() -> Vec<Document> {
 }
 
 fn recorder() -> Document {
-    let hosts = agentprov_capture::probe();
-    let usable = hosts.iter().find(|backend| backend.usable());
+    let host = agentprov_capture::probe();
+    let works = |name: &str| host.iter().any(|line| line.name == name && line.usable);
+    let (traced, sampled) = (works("ptrace"), works("procfs"));
+    // Without a tracer processes are sampled, and short ones are missed.
+    let level = if traced { "exact" } else { "partial" };
+    let available = traced || sampled;
     Document {
         name: "zero-sdk-record",
         kind: Kind::Agent,
-        status: if usable.is_some() { "ready" } else { "unavailable" },
-        available: usable.is_some(),
+        status: if available { "ready" } else { "unavailable" },
+        available,
         boundary: "the process tree of the command, from its first instruction on",
         inputs: vec!["a command line"],
         outputs: vec!["record/v1", "facts", "file versions"],
         identity_keys: vec!["process_key", "pid", "cgroup_id"],
         capabilities: vec![
-            capability("processes", "exact", "every start, program and exit below the command"),
-            capability("file_versions", "exact", "contents before and after each writer"),
-            capability("network", "exact", "every address that was connected to"),
-            capability("deny", "partial", "connections, with --mode enforce"),
+            capability("processes", level, "every start, program and exit below the command"),
+            capability("file_versions", level, "contents before and after each writer"),
+            capability("network", if traced { "exact" } else { "none" }, "every address that was connected to"),
+            capability("deny", if traced { "partial" } else { "none" }, "connections, with --mode enforce"),
         ],
         notes: "agentprov doctor says what this host allows and why".to_owned(),
     }

@@ -1,5 +1,6 @@
 //! One file a command: its arguments, the call into the other crates, the rendering.
 
+pub(crate) mod adapter;
 pub(crate) mod blame;
 pub(crate) mod completions;
 pub(crate) mod demo;
@@ -48,6 +49,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Security(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
         Command::Telemetry(command) => command.run(&context),
+        Command::Adapter(command) => command.run(),
         Command::Evidence(command) => command.run(&context),
         Command::Blame(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
