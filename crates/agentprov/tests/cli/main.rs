@@ -19,4 +19,6 @@ mod rules;
 mod seen;
 mod tamper;
 mod tamper_anywhere;
+mod telemetry;
+mod telemetry_writers;
 mod workloads;

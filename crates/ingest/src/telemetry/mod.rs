@@ -8,6 +8,7 @@ mod ambient;
 mod bind;
 mod chunk;
 mod commit;
+mod follow;
 mod identity;
 mod loss;
 mod prepare;
@@ -17,6 +18,7 @@ mod row;
 
 pub use ambient::{AMBIENT, ambient_run};
 pub use bind::{BindError, BoundScope, bind};
+pub use follow::{Follower, Piece};
 pub use report::{IngestReport, ReceiverSummary, RowDocument};
 pub use request::IngestRequest;
 pub use row::{RowResult, RowStatus};

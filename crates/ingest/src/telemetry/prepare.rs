@@ -192,7 +192,7 @@ impl<'r> Preparer<'r> {
         let recorded = (self.clock)();
         let content = content_digest(&row, &draft);
         let identity = self.stream.of(&draft.event.source, draft.event.native_id.as_deref(), &content);
-        let at = self.settle_time(&mut draft, &identity, recorded);
+        let mut at = self.settle_time(&mut draft, &identity, recorded);
         let resolved = self.bindings.resolve(&draft.event.identity, at, &self.request.provided);
         let mut result = RowResult::of(row.line, RowStatus::Ingested, row.format);
         result.event_type = Some(draft.event.event_type());
@@ -213,11 +213,11 @@ impl<'r> Preparer<'r> {
         let mut id = identity.event_id(at);
         draft.event.scope = scope;
         draft.event.correlation = correlation;
-        let earlier = self.earlier(&ambient, &log, id, &identity, draft.at.is_none())?;
+        let earlier = self.earlier(&ambient, &log, (id, at), &identity, draft.at.is_none())?;
         // What was judged when it was first appended is not judged by other lights now.
         let judge = earlier.is_none();
-        if let Some((known, place)) = earlier {
-            (id, log) = (known, place);
+        if let Some((known, place, then)) = earlier {
+            (id, log, at) = (known, place, then);
         }
         let raw = self.raw(&row, &mut draft, content);
         result.event_id = Some(id);
@@ -243,20 +243,20 @@ impl<'r> Preparer<'r> {
         &mut self,
         ambient: &RunId,
         log: &RunId,
-        id: EventId,
+        (id, at): (EventId, EventTime),
         identity: &EventIdentity,
         untimed: bool,
-    ) -> Result<Option<(EventId, RunId)>, StoreError> {
+    ) -> Result<Option<(EventId, RunId, EventTime)>, StoreError> {
         for place in [ambient, log] {
             let Some(run) = self.stored_run(place)? else { continue };
             if untimed {
                 let key = identity.key();
                 let key = IndexKey { kind: KeyKind::Untimed, value: key.as_bytes() };
                 if let Some((_, fact)) = self.reader.facts_by_key(run, key)?.into_iter().next() {
-                    return Ok(Some((fact.id, place.clone())));
+                    return Ok(Some((fact.id, place.clone(), fact.at)));
                 }
             } else if place != log && self.reader.event(run, &id)?.is_some() {
-                return Ok(Some((id, place.clone())));
+                return Ok(Some((id, place.clone(), at)));
             }
         }
         Ok(None)

@@ -87,6 +87,11 @@ impl Intake {
         Ok(Self { store: context.store_or_new()?, rules, request })
     }
 
+    /// Where it is kept how far followed files were read.
+    pub(super) fn follow_folder(&self) -> PathBuf {
+        self.store.dir().join("follow")
+    }
+
     /// Takes an input in; `on_row` hears of each row when it is safe.
     pub(super) fn take(
         &self,

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, UNSURE, styled};
 use agentprov_ingest::receivers::{DetectedFormat, Format};
-use agentprov_ingest::telemetry::IngestReport;
+use agentprov_ingest::telemetry::{Follower, IngestReport};
 use agentprov_model::schema;
 use clap::Args;
 use serde::Serialize;
@@ -14,7 +14,10 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+/// How often a followed file is looked at.
+const POLL: Duration = Duration::from_millis(200);
 /// Failed rows that are named on standard error.
 const NAMED_FAILURES: usize = 5;
 
@@ -25,6 +28,12 @@ pub(crate) struct IngestJsonl {
     /// The rows, one a line; - for standard input
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
+    /// Go on with what is added to the file, across rotations; an earlier --follow of it is resumed where it stopped
+    #[arg(long)]
+    follow: bool,
+    /// With --follow: end when nothing was added for so many seconds [default: never]
+    #[arg(long, value_name = "SECONDS", requires = "follow")]
+    until_idle: Option<u64>,
     /// What the rows are: auto, native, falco, tetragon, loongcollector or auditd
     #[arg(long, value_name = "FORMAT", default_value_t = Format::Auto)]
     format: Format,
@@ -66,7 +75,11 @@ struct FalcoDocument {
 impl IngestJsonl {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let path = self.file.display().to_string();
-        let intake = Intake::new(context, &self.rules, &self.scope, &self.rows, self.format, path)?;
+        let mut intake = Intake::new(context, &self.rules, &self.scope, &self.rows, self.format, path)?;
+        if self.follow {
+            self.keep_following(&mut intake)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let report = intake.take(open(&self.file)?, &mut |_| {})?;
         if self.json {
             render::json(&report)?;
@@ -74,6 +87,36 @@ impl IngestJsonl {
             print(&report)?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl IngestJsonl {
+    /// One report for each piece, as it comes: a line of JSON or of text.
+    fn keep_following(&self, intake: &mut Intake) -> Result<(), Failure> {
+        if self.file == Path::new("-") {
+            return Err(Failure::usage("--follow needs a file; standard input is read as it comes without it"));
+        }
+        let unreadable = |error| Failure::new(format!("{}: {error}", self.file.display()));
+        let mut follower = Follower::new(&self.file, &intake.follow_folder()).map_err(unreadable)?;
+        let mut idle_since = Instant::now();
+        loop {
+            if let Some(piece) = follower.next_piece().map_err(unreadable)? {
+                intake.request.from_offset = piece.from_offset;
+                let report = intake.take(piece.bytes.as_slice(), &mut |_| {})?;
+                follower.done(&piece).map_err(unreadable)?;
+                if self.json {
+                    writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
+                } else {
+                    print(&report)?;
+                }
+                idle_since = Instant::now();
+                continue;
+            }
+            if self.until_idle.is_some_and(|seconds| idle_since.elapsed() >= Duration::from_secs(seconds)) {
+                return Ok(());
+            }
+            std::thread::sleep(POLL);
+        }
     }
 }
 
