@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Try rules, check rule files, list decisions
     #[command(subcommand)]
     Policy(commands::policy::Policy),
+    /// List the ways in which evidence comes in
+    #[command(subcommand)]
+    Adapter(commands::adapter::Adapter),
     /// Summaries of evidence for other programs
     #[command(subcommand)]
     Evidence(commands::evidence::Evidence),

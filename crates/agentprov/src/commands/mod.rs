@@ -1,5 +1,6 @@
 //! One file a command: its arguments, the call into the other crates, the rendering.
 
+pub(crate) mod adapter;
 pub(crate) mod blame;
 mod blame_revision;
 pub(crate) mod completions;
@@ -55,6 +56,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Telemetry(command) => command.run(&context),
         Command::Security(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
+        Command::Adapter(command) => command.run(),
         Command::Evidence(command) => command.run(&context),
         Command::Blame(command) => command.run(&context),
         Command::Review(command) => command.run(&context),

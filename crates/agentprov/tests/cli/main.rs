@@ -24,6 +24,8 @@ mod setup;
 mod tamper;
 mod tamper_anywhere;
 mod telemetry;
+mod telemetry_late;
+mod telemetry_writers;
 mod tool_calls;
 mod transcripts;
 mod workloads;
