@@ -37,7 +37,7 @@ pub struct LineReader<R> {
     number: u64,
     hasher: Sha256,
     bytes: u64,
-    /// The input gave less than was asked of it the last time: it may have no more for now.
+    /// The input gave less than was asked of it the last time: it may have to be waited for.
     short: bool,
 }
 
