@@ -11,6 +11,7 @@ mod memory;
 mod outlived;
 mod place;
 mod record;
+mod review;
 mod rules;
 mod seen;
 mod tamper;
