@@ -18,6 +18,7 @@ mod outlived;
 mod place;
 mod prove;
 mod record;
+mod review;
 mod rules;
 mod seen;
 mod setup;
