@@ -2,6 +2,7 @@
 
 pub(crate) mod blame;
 pub(crate) mod completions;
+pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod du;
@@ -58,6 +59,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Fsck(command) => command.run(&context),
         Command::Hook(command) => command.run(context.global.data_dir.as_deref()),
         Command::Init(command) => command.run(&context),
+        Command::Daemon(command) => command.run(&context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
         Command::Generate(command) => command.run(),
