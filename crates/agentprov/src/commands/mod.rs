@@ -26,6 +26,7 @@ pub(crate) mod security;
 pub(crate) mod show;
 pub(crate) mod timeline;
 pub(crate) mod verify;
+mod verify_statement;
 
 use crate::arguments::{Arguments, Command};
 use crate::context::Context;
