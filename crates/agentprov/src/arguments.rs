@@ -100,6 +100,9 @@ pub(crate) enum Command {
     Fsck(commands::fsck::Fsck),
     /// Make the store (recording does so by itself)
     Init(commands::init::Init),
+    /// Serve the review API
+    #[command(subcommand)]
+    Daemon(commands::daemon::Daemon),
     /// Print a completion script for a shell
     Completions(commands::completions::Completions),
     /// Write man pages to a folder

@@ -4,6 +4,7 @@ pub(crate) mod adapter;
 pub(crate) mod blame;
 mod blame_revision;
 pub(crate) mod completions;
+pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod du;
@@ -34,6 +35,7 @@ pub(crate) mod show;
 pub(crate) mod telemetry;
 pub(crate) mod timeline;
 pub(crate) mod verify;
+mod verify_statement;
 
 use crate::arguments::{Arguments, Command};
 use crate::context::Context;
@@ -75,6 +77,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Reconcile(command) => command.run(&context),
         Command::Hook(command) => command.run(context.global.data_dir.as_deref()),
         Command::Init(command) => command.run(&context),
+        Command::Daemon(command) => command.run(&context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
         Command::Generate(command) => command.run(),

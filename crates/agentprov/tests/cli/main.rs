@@ -8,6 +8,7 @@ mod complete;
 mod contract;
 mod contract_nested;
 mod crash;
+mod daemon;
 mod demo;
 mod explain;
 mod hooks;
