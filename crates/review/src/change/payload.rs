@@ -50,6 +50,7 @@ pub struct ChangedLine {
     /// Path in the repository.
     pub file_path: String,
     /// Counted from 1; 0 speaks of the file as a whole.
+    #[serde(deserialize_with = "whole_number")]
     pub line_number: u32,
     /// What became of it.
     pub change_type: LineChange,
@@ -129,6 +130,14 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
         Either::Text(text) => text,
         Either::Number(number) => number.to_string(),
     })
+}
+
+/// JSON has one kind of number: `12.0` is twelve.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    let whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+    // The bounds were checked: nothing is cut off.
+    if whole { Ok(number as u32) } else { Err(serde::de::Error::custom("it is no line number")) }
 }
 
 /// Why a path is not one of the repository.

@@ -178,7 +178,7 @@ fn changed_line() -> Value {
         "required": ["file_path", "line_number", "change_type", "attribution"],
         "properties": {
             "file_path": {"type": "string", "pattern": path, "maxLength": 4096},
-            "line_number": {"type": "integer", "minimum": 0, "description": "0 speaks of the file as a whole."},
+            "line_number": {"type": "integer", "minimum": 0, "maximum": 2_000_000, "description": "0 speaks of the file as a whole."},
             "change_type": {"enum": ["added", "modified", "deleted"]},
             "language": nullable("string"),
             "content": {
