@@ -125,11 +125,18 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
     enum Either {
         Text(String),
         Number(u64),
+        Float(f64),
     }
-    Ok(match Either::deserialize(deserializer)? {
-        Either::Text(text) => text,
-        Either::Number(number) => number.to_string(),
-    })
+    // Up to here every whole number has one floating-point form.
+    const LARGEST: f64 = 9_007_199_254_740_991.0;
+    match Either::deserialize(deserializer)? {
+        Either::Text(text) => Ok(text),
+        Either::Number(number) => Ok(number.to_string()),
+        Either::Float(number) if number.fract() == 0.0 && (0.0..=LARGEST).contains(&number) => {
+            Ok((number as u64).to_string())
+        }
+        Either::Float(_) => Err(serde::de::Error::custom("it is no whole number")),
+    }
 }
 
 /// JSON has one kind of number: `12.0` is twelve.

@@ -144,7 +144,7 @@ fn request() -> Value {
         "properties": {
             "repo": {"type": "string", "minLength": 1, "description": "`org/name`"},
             "pr_number": {"oneOf": [
-                {"type": "string", "pattern": "^[0-9]+$"}, {"type": "integer", "minimum": 0, "maximum": u64::MAX},
+                {"type": "string", "pattern": "^[0-9]+$"}, {"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64},
             ]},
             "base_sha": text(),
             "head_sha": text(),
