@@ -50,6 +50,7 @@ pub struct ChangedLine {
     /// Path in the repository.
     pub file_path: String,
     /// Counted from 1; 0 speaks of the file as a whole.
+    #[serde(deserialize_with = "whole_number")]
     pub line_number: u32,
     /// What became of it.
     pub change_type: LineChange,
@@ -124,11 +125,26 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
     enum Either {
         Text(String),
         Number(u64),
+        Float(f64),
     }
-    Ok(match Either::deserialize(deserializer)? {
-        Either::Text(text) => text,
-        Either::Number(number) => number.to_string(),
-    })
+    // Up to here every whole number has one floating-point form.
+    const LARGEST: f64 = 9_007_199_254_740_991.0;
+    match Either::deserialize(deserializer)? {
+        Either::Text(text) => Ok(text),
+        Either::Number(number) => Ok(number.to_string()),
+        Either::Float(number) if number.fract() == 0.0 && (0.0..=LARGEST).contains(&number) => {
+            Ok((number as u64).to_string())
+        }
+        Either::Float(_) => Err(serde::de::Error::custom("it is no whole number")),
+    }
+}
+
+/// JSON has one kind of number: `12.0` is twelve.
+fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    let whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+    // The bounds were checked: nothing is cut off.
+    if whole { Ok(number as u32) } else { Err(serde::de::Error::custom("it is no line number")) }
 }
 
 /// Why a path is not one of the repository.

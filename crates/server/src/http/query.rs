@@ -22,7 +22,7 @@ pub fn decoded(text: &str, plus_is_blank: bool) -> Option<String> {
             other => bytes.push(other),
         }
     }
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+    String::from_utf8(bytes).ok()
 }
 
 impl Query {
@@ -91,7 +91,7 @@ mod tests {
         let query = Query::parse("a=x%20y+z&b=&c&d=%C3%BC").unwrap();
         assert_eq!([query.get("a"), query.get("b"), query.get("c")], [Some("x y z"), Some(""), Some("")]);
         assert_eq!(query.get("d"), Some("\u{fc}"));
-        for bad in ["a=%", "a=%4", "a=%zz", "a=%ff", "a=%00", "a=1&a=2"] {
+        for bad in ["a=%", "a=%4", "a=%zz", "a=%ff", "a=1&a=2"] {
             assert_eq!(Query::parse(bad).unwrap_err().status, 422, "{bad}");
         }
     }

@@ -144,7 +144,7 @@ fn request() -> Value {
         "properties": {
             "repo": {"type": "string", "minLength": 1, "description": "`org/name`"},
             "pr_number": {"oneOf": [
-                {"type": "string", "pattern": "^[0-9]+$"}, {"type": "integer", "minimum": 0, "maximum": u64::MAX},
+                {"type": "string", "pattern": "^[0-9]+$"}, {"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64},
             ]},
             "base_sha": text(),
             "head_sha": text(),
@@ -178,7 +178,7 @@ fn changed_line() -> Value {
         "required": ["file_path", "line_number", "change_type", "attribution"],
         "properties": {
             "file_path": {"type": "string", "pattern": path, "maxLength": 4096},
-            "line_number": {"type": "integer", "minimum": 0, "description": "0 speaks of the file as a whole."},
+            "line_number": {"type": "integer", "minimum": 0, "maximum": 2_000_000, "description": "0 speaks of the file as a whole."},
             "change_type": {"enum": ["added", "modified", "deleted"]},
             "language": nullable("string"),
             "content": {
