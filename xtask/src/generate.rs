@@ -14,8 +14,10 @@ pub(crate) struct Generated {
     pub(crate) path: &'static str,
 }
 
-pub(crate) const GENERATED: &[Generated] =
-    &[Generated { name: "cli-reference", arguments: ["generate", "cli-reference"], path: "docs/cli.md" }];
+pub(crate) const GENERATED: &[Generated] = &[
+    Generated { name: "cli-reference", arguments: ["generate", "cli-reference"], path: "docs/cli.md" },
+    Generated { name: "openapi", arguments: ["generate", "openapi"], path: "docs/openapi.json" },
+];
 
 /// How a committed file compares with what its generator writes.
 #[derive(Debug, PartialEq, Eq)]

@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Try rules, check rule files, list decisions
     #[command(subcommand)]
     Policy(commands::policy::Policy),
+    /// List the ways in which evidence comes in
+    #[command(subcommand)]
+    Adapter(commands::adapter::Adapter),
     /// Summaries of evidence for other programs
     #[command(subcommand)]
     Evidence(commands::evidence::Evidence),
@@ -66,6 +69,8 @@ pub(crate) enum Command {
     Reconcile(commands::reconcile::Reconcile),
     /// Take one message of an agent's hook on standard input
     Hook(commands::hook::Hook),
+    /// Review a change: who wrote each line, what is wrong with it, whether it may be merged
+    Review(commands::review::Review),
     /// Check that the evidence is what was signed
     Verify(commands::verify::Verify),
     /// Write a proof that one fact is in a run's log
@@ -95,6 +100,9 @@ pub(crate) enum Command {
     Fsck(commands::fsck::Fsck),
     /// Make the store (recording does so by itself)
     Init(commands::init::Init),
+    /// Serve the review API
+    #[command(subcommand)]
+    Daemon(commands::daemon::Daemon),
     /// Print a completion script for a shell
     Completions(commands::completions::Completions),
     /// Write man pages to a folder

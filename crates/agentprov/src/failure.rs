@@ -6,6 +6,7 @@
 use agentprov_capture::CaptureError;
 use agentprov_graph::GraphError;
 use agentprov_ingest::RecordError;
+use agentprov_server::ServerError;
 use agentprov_store::StoreError;
 use std::io;
 use std::process::ExitCode;
@@ -80,6 +81,17 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let hint = error.hint();
         Self { hint, ..Self::new(error.to_string()) }
+    }
+}
+
+impl From<ServerError> for Failure {
+    fn from(error: ServerError) -> Self {
+        let hint = error.hint();
+        let code = match error {
+            ServerError::OpenToAll(_) | ServerError::Setting { .. } => USAGE,
+            _ => 1,
+        };
+        Self { hint, code, ..Self::new(error.to_string()) }
     }
 }
 

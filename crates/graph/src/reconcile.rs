@@ -11,9 +11,11 @@ use crate::coverage::coverage;
 use crate::error::GraphError;
 use crate::processes::ProcessTable;
 use crate::tool_calls::{BindingState, Session, ToolCalls};
-use agentprov_model::{ClaimClass, schema};
+use agentprov_model::{ClaimClass, IndexKey, KeyKind, ProcessId, What, schema};
 use agentprov_store::{Reader, RunRow};
 use serde::Serialize;
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 use undeclared::Sides;
 
 /// The document.
@@ -159,7 +161,7 @@ pub fn reconcile_loaded(
     processes: &ProcessTable,
     tool_calls: &ToolCalls,
 ) -> Result<Reconciliation, GraphError> {
-    let absence = absence(reader, run, tool_calls)?;
+    let absence = absence(reader, run, processes, tool_calls)?;
     let recorded = !processes.is_empty();
     let sides = Sides::new(processes, tool_calls);
     let undeclared = sides.undeclared();
@@ -204,7 +206,12 @@ impl Reconciliation {
     }
 }
 
-fn absence(reader: &Reader, run: &RunRow, tool_calls: &ToolCalls) -> Result<Absence, GraphError> {
+fn absence(
+    reader: &Reader,
+    run: &RunRow,
+    processes: &ProcessTable,
+    tool_calls: &ToolCalls,
+) -> Result<Absence, GraphError> {
     let classes = coverage(&attempts(reader, run)?);
     let due = [ClaimClass::Processes.name(), ClaimClass::FileWrites.name()];
     let mut why = Vec::new();
@@ -220,7 +227,37 @@ fn absence(reader: &Reader, run: &RunRow, tool_calls: &ToolCalls) -> Result<Abse
     if unreadable > 0 {
         why.push(format!("{unreadable} messages of hooks could not be read"));
     }
-    Ok(Absence { effects_claimable, declarations_claimable: tool_calls.hooks_lost == 0 && unreadable == 0, why })
+    let meddlers = meddlers(reader, run, processes)?;
+    for process in &meddlers {
+        why.push(format!("{process}, which is no agentprov, opened the hooks' spool for writing"));
+    }
+    let declarations_claimable = tool_calls.hooks_lost == 0 && unreadable == 0 && meddlers.is_empty();
+    Ok(Absence { effects_claimable, declarations_claimable, why })
+}
+
+/// Processes of the run that opened the spool for writing and are no program of ours: messages may be gone or made up.
+fn meddlers(reader: &Reader, run: &RunRow, processes: &ProcessTable) -> Result<BTreeSet<ProcessId>, GraphError> {
+    let dir = reader.store().dir();
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let mut found = BTreeSet::new();
+    for name in ["hooks.spool", "hooks.lost"] {
+        let path = dir.join(name);
+        let key = IndexKey { kind: KeyKind::Path, value: path.as_os_str().as_bytes() };
+        for (_, fact) in reader.facts_by_key(run.no, key)? {
+            let writes = match &fact.what {
+                What::FileOpened(open) => open.access.writes() && open.result.succeeded(),
+                What::FileChanged(change) => change.result.succeeded(),
+                _ => false,
+            };
+            let ours = |id: &ProcessId| {
+                let argv = processes.find(id).and_then(|process| process.argv_at(fact.at));
+                let program = argv.and_then(|argv| argv.first()).and_then(|program| program.as_str());
+                program.is_some_and(|program| program.rsplit('/').next() == Some("agentprov"))
+            };
+            found.extend(fact.process.filter(|id| writes && !ours(id)));
+        }
+    }
+    Ok(found)
 }
 
 fn counts(calls: &[CallRow], undeclared: &[UndeclaredRow], tool_calls: &ToolCalls) -> Counts {

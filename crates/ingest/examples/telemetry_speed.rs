@@ -116,13 +116,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let request = IngestRequest {
         format: Format::Auto,
         path: "-".into(),
+        from_offset: 0,
         provided: Provided::default(),
         strict: false,
         drop_uncorrelated: false,
         keep_raw,
-        label: None,
-        manifest: true,
-        live: false,
         host: "speed".into(),
         table: Arc::new(ClassTable::builtin().clone()),
     };

@@ -37,6 +37,8 @@ pub struct LineReader<R> {
     number: u64,
     hasher: Sha256,
     bytes: u64,
+    /// The input gave less than was asked of it the last time: it may have to be waited for.
+    short: bool,
 }
 
 impl<R: Read> LineReader<R> {
@@ -58,7 +60,13 @@ impl<R: Read> LineReader<R> {
             number: 0,
             hasher: Sha256::new(),
             bytes: 0,
+            short: false,
         }
+    }
+
+    /// True where the next line may have to be waited for.
+    pub fn may_wait(&self) -> bool {
+        self.short && !self.ended && memchr(b'\n', &self.buffer[self.searched..]).is_none()
     }
 
     /// The next line; None at the end of the input.
@@ -91,11 +99,6 @@ impl<R: Read> LineReader<R> {
         }
     }
 
-    /// True where the next line is held already, so that asking for it does not wait for the input.
-    pub fn has_line(&self) -> bool {
-        self.ended || memchr(b'\n', &self.buffer[self.searched..]).is_some()
-    }
-
     fn line(&mut self, from: usize, end: usize, terminated: bool) -> Line<'_> {
         self.number += 1;
         let too_long = std::mem::take(&mut self.skipping) || end - from > self.max_line;
@@ -121,6 +124,7 @@ impl<R: Read> LineReader<R> {
         self.hasher.update(&self.buffer[length..]);
         self.bytes += count as u64;
         self.ended = count == 0;
+        self.short = count < CHUNK;
         Ok(())
     }
 

@@ -94,7 +94,6 @@ impl PolicyEvent {
             }
             What::Privilege(call) => event.take_privilege(call),
             What::ProcessOutlived => {}
-            What::Telemetry(seen) => return event.take_telemetry(seen).then_some(event),
             _ => return None,
         }
         Some(event)

@@ -11,7 +11,7 @@ use agentprov_capture::Notice;
 use agentprov_ingest::{Derived, Emit, Judge};
 use agentprov_model::special::Severity as SecretLevel;
 use agentprov_model::{
-    CallResult, Decision, EventId, EventTime, Fact, OsBytes, ResponseAction, ResponseKind, ResponseState,
+    CallResult, Decision, EventId, EventTime, Fact, OsBytes, ProcessId, ResponseAction, ResponseKind, ResponseState,
     ResponseTarget, RiskKind, RiskSignal, RuleMode, RulesApplied, Verdict, What, errno,
 };
 use sha2::{Digest, Sha256};
@@ -82,10 +82,7 @@ impl RuleJudge {
         let mut event = PolicyEvent::of(fact, self.processes.user(fact.process))?;
         self.taint.look_at_pipes(fact.process, fact.at, &self.processes);
         event.ancestors = self.processes.ancestors(fact.process);
-        // What a sensor saw brings the context that it was resolved to.
-        if !matches!(fact.what, What::Telemetry(_)) {
-            event.scope = self.scope.clone();
-        }
+        event.scope = self.scope.clone();
         event.tainted = self.taint.holds(fact.process, fact.at);
         Some(event)
     }
@@ -115,15 +112,11 @@ impl RuleJudge {
         }
     }
 
-    fn first_time(&mut self, rule: &RuleSpec, fact: &Fact, object: &OsBytes) -> bool {
+    fn first_time(&mut self, rule: &RuleSpec, process: Option<ProcessId>, object: &OsBytes) -> bool {
         let mut hasher = Sha256::new();
         hasher.update((rule.id.len() as u64).to_be_bytes());
         hasher.update(&rule.id);
-        hasher.update(fact.process.map_or([0; 8], |process| *process.as_bytes()));
-        if let (What::Telemetry(event), None) = (&fact.what, fact.process) {
-            // The next best name of a process whose start was not told.
-            event.identity.visit(|name, value| hasher.update(format!("{name}={value}\0")));
-        }
+        hasher.update(process.map_or([0; 8], |process| *process.as_bytes()));
         hasher.update(object.as_bytes());
         let mut key = [0; 16];
         key.copy_from_slice(&hasher.finalize()[..16]);
@@ -256,7 +249,7 @@ impl Judge for RuleJudge {
         let Some(decision) = decision(fact, &judgement, &rules, self.mode, object.clone()) else { return };
         let decision = emit(about_fact(fact, What::Decision(decision)));
         for rule in judgement.matched.iter().filter(|rule| rule.decision > Verdict::Allow) {
-            if !self.first_time(rule, fact, &object) {
+            if !self.first_time(rule, fact.process, &object) {
                 continue;
             }
             let risk = emit(about_fact(fact, What::RiskSignal(risk(fact, rule, decision, object.clone()))));
@@ -295,7 +288,7 @@ fn notice_of(step: &Derived) -> Option<Notice> {
     })
 }
 
-fn decision(
+pub(crate) fn decision(
     fact: &Fact,
     judgement: &Judgement<'_>,
     rules: &RuleSet,
@@ -318,7 +311,7 @@ fn decision(
     })
 }
 
-fn risk(fact: &Fact, rule: &RuleSpec, decision: EventId, object: OsBytes) -> RiskSignal {
+pub(crate) fn risk(fact: &Fact, rule: &RuleSpec, decision: EventId, object: OsBytes) -> RiskSignal {
     RiskSignal {
         event: fact.id,
         decision,
@@ -331,7 +324,12 @@ fn risk(fact: &Fact, rule: &RuleSpec, decision: EventId, object: OsBytes) -> Ris
     }
 }
 
-fn audit(event: EventId, (risk, decision): (EventId, EventId), at: EventTime, evidence: String) -> ResponseAction {
+pub(crate) fn audit(
+    event: EventId,
+    (risk, decision): (EventId, EventId),
+    at: EventTime,
+    evidence: String,
+) -> ResponseAction {
     ResponseAction {
         risk,
         decision,
@@ -348,6 +346,6 @@ fn about(fact: &Fact, step: ResponseAction) -> Derived {
     about_fact(fact, What::ResponseAction(step))
 }
 
-fn about_fact(fact: &Fact, what: What) -> Derived {
+pub(crate) fn about_fact(fact: &Fact, what: What) -> Derived {
     Derived { at: fact.at, process: fact.process, what }
 }

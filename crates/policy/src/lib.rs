@@ -15,7 +15,7 @@ mod processes;
 pub mod respond;
 pub mod rules;
 pub mod taint;
-mod telemetry_event;
+pub mod telemetry;
 pub mod trial;
 mod yaml;
 
@@ -25,3 +25,4 @@ pub use gate::{Denied, RuleGate};
 pub use judge::RuleJudge;
 pub use load::{LoadError, lint, load};
 pub use rules::{Judgement, RuleSet};
+pub use telemetry::TelemetryJudge;

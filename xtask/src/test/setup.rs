@@ -118,7 +118,8 @@ mod tests {
         let packages: Vec<&SystemPackage> = SYSTEM_PACKAGES.iter().take(2).collect();
         let text = what_to_install(&packages, &["clippy"]);
         assert!(text.contains(packages[0].reason) && text.contains(packages[1].reason));
-        assert!(text.contains("sudo apt-get install gcc git\n"));
+        let command = format!("sudo apt-get install {} {}\n", packages[0].package, packages[1].package);
+        assert!(text.contains(&command));
         assert!(text.contains("rustup component add clippy"));
     }
 

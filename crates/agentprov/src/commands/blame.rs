@@ -25,6 +25,9 @@ pub(crate) struct Blame {
     /// The run [default: the latest run that wrote the file]
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
+    /// Blame the file at this commit, across all runs and commits
+    #[arg(long, value_name = "REV", conflicts_with = "run")]
+    rev: Option<String>,
     /// Print a document
     #[arg(long)]
     json: bool,
@@ -32,8 +35,11 @@ pub(crate) struct Blame {
 
 impl Blame {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let reader = context.store()?.reader()?;
         let (name, line) = split_place(&self.place);
+        if let Some(revision) = &self.rev {
+            return crate::commands::blame_revision::run(context, &name, line, revision, self.json);
+        }
+        let reader = context.store()?.reader()?;
         let (selected, file) = find(&reader, self.run.as_deref(), &name)?;
         let document = blame(&reader, &selected.run, &file, line)?;
         if self.json {

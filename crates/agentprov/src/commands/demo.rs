@@ -110,6 +110,8 @@ impl Stage {
         self.step(Copy::Genuine, &["record", "--run", RUN, "--rules", "default", "--", "sh", "../agent.sh"], 0)?;
         say("What happened, and what was not seen:")?;
         self.step(Copy::Genuine, &["show", RUN], 0)?;
+        say("What the agent declared, against what was observed:")?;
+        self.step(Copy::Genuine, &["reconcile", RUN], 0)?;
         say("Who wrote the line that matters:")?;
         self.step(Copy::Genuine, &["blame", "price.sh:4", "--run", RUN], 0)?;
         say("How the file came to be as it is:")?;
@@ -148,6 +150,7 @@ impl Stage {
             .env_remove("AGENTPROV_DAEMON_URL")
             .env_remove("AGENTPROV_EXIT_ZERO")
             .env("HOME", self.root.join("home"))
+            .env("AGENTPROV", &self.program)
             .env("XDG_STATE_HOME", self.root.join("state"))
             .stdin(Stdio::null())
             .status()

@@ -1,7 +1,10 @@
 //! One file a command: its arguments, the call into the other crates, the rendering.
 
+pub(crate) mod adapter;
 pub(crate) mod blame;
+mod blame_revision;
 pub(crate) mod completions;
+pub(crate) mod daemon;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod du;
@@ -23,6 +26,7 @@ pub(crate) mod reconcile;
 pub(crate) mod record;
 mod record_rules;
 mod record_summary;
+pub(crate) mod review;
 pub(crate) mod rm;
 pub(crate) mod runs;
 pub(crate) mod security;
@@ -31,6 +35,7 @@ pub(crate) mod show;
 pub(crate) mod telemetry;
 pub(crate) mod timeline;
 pub(crate) mod verify;
+mod verify_statement;
 
 use crate::arguments::{Arguments, Command};
 use crate::context::Context;
@@ -53,8 +58,10 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Telemetry(command) => command.run(&context),
         Command::Security(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
+        Command::Adapter(command) => command.run(),
         Command::Evidence(command) => command.run(&context),
         Command::Blame(command) => command.run(&context),
+        Command::Review(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
         Command::Import(command) => command.run(&context),
@@ -70,6 +77,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Reconcile(command) => command.run(&context),
         Command::Hook(command) => command.run(context.global.data_dir.as_deref()),
         Command::Init(command) => command.run(&context),
+        Command::Daemon(command) => command.run(&context),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
         Command::Generate(command) => command.run(),

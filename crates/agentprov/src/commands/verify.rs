@@ -1,6 +1,7 @@
 //! `agentprov verify`.
 
 use crate::arguments::RunName;
+use crate::commands::verify_statement;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, BAD, GOOD, QUIET, TITLE, UNSURE, styled};
@@ -18,6 +19,9 @@ use std::process::ExitCode;
 pub(crate) struct Verify {
     #[command(flatten)]
     run: RunName,
+    /// Check a signed decision in a file, and decide anew from the input in the store
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["position", "run", "all"])]
+    statement: Option<std::path::PathBuf>,
     /// Check the ledger and every run of the store
     #[arg(long, conflicts_with_all = ["position", "run"])]
     all: bool,
@@ -35,6 +39,10 @@ fn parse_key(text: &str) -> Result<VerifierKey, String> {
 
 impl Verify {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
+        if let Some(file) = &self.statement {
+            let store = context.location()?.exists().then(|| context.store()).transpose()?;
+            return verify_statement::run(file, store.as_ref(), &self.keys, self.json);
+        }
         let reader = context.store()?.reader()?;
         if self.all {
             let report = with_options(reader.store(), &self.keys, |options| Ok(verify_store(&reader, options)?))?;

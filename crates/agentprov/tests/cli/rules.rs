@@ -130,6 +130,78 @@ fn a_quarantine_stops_the_tree_and_says_how_to_go_on() {
     }
 }
 
+/// Takes one request, answers with the status, gives back head and body.
+fn receive(listener: &TcpListener, status: u16) -> (String, String) {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let (mut stream, _) = listener.accept().expect("a request");
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a timeout");
+    let mut reader = BufReader::new(stream.try_clone().expect("a handle"));
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(reader.read_line(&mut head).expect("a line") > 0, "the request ends early: {head}");
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).expect("a length");
+    let mut body = vec![0; length.parse().expect("a number")];
+    reader.read_exact(&mut body).expect("a body");
+    write!(stream, "HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n").expect("an answer");
+    (head, String::from_utf8(body).expect("text"))
+}
+
+/// One response of a run by its kind: state and evidence.
+fn ended(place: &Place, run: &str, kind: &str) -> (String, String) {
+    let found = responses(place, run).into_iter().find(|response| response["action_type"] == kind);
+    let response = found.unwrap_or_else(|| panic!("no {kind} in {run}"));
+    (response["state"].as_str().expect("a state").to_owned(), response["evidence"].to_string())
+}
+
+#[test]
+fn notices_are_delivered_or_kept_and_exports_and_taints_happen() {
+    let place = Place::new();
+    let rules = "rules:\n\
+                 - id: bait\n  match: {path: bait, access: write}\n  decision: audit\n  response: [notify, export, taint]\n\
+                 - id: after\n  match: {path: later, tainted: true}\n  decision: audit\n  response: audit\n";
+    std::fs::write(place.root().join("rules.yaml"), rules).expect("a rule file");
+    std::fs::write(place.root().join("key"), "shared key\n").expect("a key");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
+    let record = |run: &str| {
+        let head = ["record", "-q", "--run", run, "--rules", "../rules.yaml", "--mode", "enforce", "--webhook", &url];
+        let tail = ["--webhook-key", "../key", "--", "sh", "-c", "echo x >bait; echo y >later"];
+        place.run(head.into_iter().chain(tail)).ok();
+    };
+    for (run, answers) in [("taken", &[503, 200][..]), ("refused", &[500, 500, 500])] {
+        let requests: Vec<_> = std::thread::scope(|scope| {
+            let server = scope.spawn(|| answers.iter().map(|status| receive(&listener, *status)).collect());
+            record(run);
+            server.join().expect("the server ends")
+        });
+        for (head, body) in &requests {
+            let signature = agentprov_policy::respond::hmac_sha256(b"shared key", body.as_bytes());
+            let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert!(head.contains(&format!("X-Agentprov-Signature: sha256={hex}\r\n")), "{head}");
+            assert_eq!(serde_json::from_str::<Value>(body).expect("JSON")["rule_id"], "bait");
+        }
+        let (state, evidence) = ended(&place, run, "notify");
+        let folder = std::fs::read_dir(place.data_dir().join("responses")).expect("a folder");
+        let letters: Vec<String> = folder
+            .flat_map(|attempt| std::fs::read_dir(attempt.expect("a folder").path().join("dead-letters")).into_iter())
+            .flatten()
+            .map(|letter| std::fs::read_to_string(letter.expect("a file").path()).expect("text"))
+            .collect();
+        match run {
+            "taken" => assert_eq!((state.as_str(), letters.len()), ("confirmed", 0), "{evidence}"),
+            _ => assert_eq!((state.as_str(), &letters), ("failed", &vec![requests[0].1.clone()]), "{evidence}"),
+        }
+        let (state, evidence) = ended(&place, run, "export");
+        assert_eq!(state, "confirmed");
+        let path = evidence.trim_start_matches('"').split(" written").next().expect("a path").to_owned();
+        assert!(std::fs::read_to_string(place.work().join(path)).expect("the export").contains("\"bait\""));
+        assert_eq!(ended(&place, run, "taint").0, "confirmed");
+        let risks = place.run(["security", "risks", "--run", run, "--json"]).ok().stdout;
+        assert!(risks.contains("\"after\""), "what the tainted process did next: {risks}");
+    }
+}
+
 #[test]
 fn what_was_not_judged_is_not_called_clean() {
     let place = Place::new();

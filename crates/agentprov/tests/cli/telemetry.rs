@@ -1,312 +1,475 @@
-//! What sensors saw, from their rows to facts that are bound, judged and verified.
+//! What sensors report, from binding to judgement.
 
 use crate::place::{Place, Said};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
-const ROWS: &str = r#"{"time":"2026-03-01T00:00:07.123456789Z","rule":"x","priority":"Warning","output":"o","output_fields":{"evt.type":"connect","proc.pid":4242,"container.id":"3f2a1b4c5d6e","fd.name":"10.0.0.5:4444->169.254.169.254:80","fd.sip":"169.254.169.254","fd.sport":80}}
-this is no JSON
-{"process_exec":{"process":{"pid":4242,"binary":"/bin/cat","arguments":"notes.txt","docker":"3f2a1b4c5d6e"}},"time":"2026-03-01T00:00:08Z"}
-{"source":"agentprov_ebpf","event_type":"file_open","path":"/home/u/.ssh/id_rsa","mode":"read","pid":4242,"timestamp":"2026-03-01T00:00:09Z","run_id":"fake"}
-{"source":"agentprov_ebpf","event_type":"execve","argv":["ls"],"pid":999,"timestamp":"2026-03-01T00:00:09Z"}
-"#;
+const START: &str = "2026-01-02T03:04:05Z";
 
-fn bind(place: &Place, extra: &[&str]) -> Value {
-    let words = ["telemetry", "bind", "--run", "r", "--session", "s", "--attempt", "a", "--tool-call", "t"];
-    let rest = ["--process", "p", "--started-at", "2026-03-01T00:00:00Z", "--json"];
-    place.run(words.iter().chain(&rest).chain(extra)).ok().json()
+/// A row of our own sensor, `n` seconds into the minute.
+pub(crate) fn row(id: &str, seconds: usize, rest: &str) -> String {
+    let (minutes, seconds) = (4 + seconds / 60, seconds % 60);
+    format!(
+        "{{\"source\":\"agentprov_ebpf\",\"id\":\"{id}\",\"timestamp\":\"2026-01-02T03:{minutes:02}:{seconds:02}Z\",{rest}}}\n"
+    )
 }
 
-fn take_in(place: &Place, file: &str, extra: &[&str]) -> Value {
-    let words = ["telemetry", "ingest-jsonl", "--file", file, "--json"];
-    place.run(words.iter().chain(extra)).ok().json()
+fn metadata(id: &str, pid: u32) -> String {
+    row(
+        id,
+        6,
+        &format!("\"event_type\":\"network_connect\",\"pid\":{pid},\"dst_ip\":\"169.254.169.254\",\"dst_port\":80"),
+    )
 }
 
-fn events(place: &Place, run: &str) -> Vec<Value> {
-    let words = ["telemetry", "list", "--run", run, "--limit", "-1", "--json"];
-    let document = place.run(words).ok().json();
-    assert_eq!(document["schema_version"], "agentprovenance.telemetry_events/v1");
-    document["events"].as_array().expect("events").clone()
+impl Place {
+    pub(crate) fn bind(&self, run: &str, tool_call: &str, more: &[&str]) -> Said {
+        let fixed = ["telemetry", "bind", "--run", run, "--tool-call", tool_call, "--started-at", START];
+        self.run([&fixed[..], more].concat()).ok()
+    }
+
+    pub(crate) fn ingest(&self, rows: &str, more: &[&str]) -> Value {
+        let file = self.write("rows.jsonl", rows);
+        let file = file.display().to_string();
+        self.run([&["telemetry", "ingest-jsonl", "--json", "--file", &file], more].concat()).ok().json()
+    }
+
+    pub(crate) fn events(&self, run: &str, more: &[&str]) -> Vec<Value> {
+        let fixed = ["telemetry", "list", "--run", run, "--limit", "-1", "--json"];
+        let document = self.run([&fixed[..], more].concat()).ok().json();
+        document["events"].as_array().expect("events").clone()
+    }
+
+    fn count_risks(&self, run: &str) -> u64 {
+        self.run(["security", "risks", "--run", run, "--json"]).ok().json()["count"].as_u64().expect("a count")
+    }
 }
 
 #[test]
-fn rows_become_bound_and_judged_facts_and_each_has_a_result() {
+fn a_reported_event_finds_its_tool_call_and_is_judged() {
     let place = Place::new();
-    bind(&place, &["--container-id", "3f2a1b4c5d6e", "--pid", "4242"]);
-    place.write("rows.jsonl", ROWS);
-    let report = take_in(&place, "rows.jsonl", &[]);
-    assert_eq!((&report["read"], &report["ingested"], &report["failed"]), (&5.into(), &4.into(), &1.into()));
-    let lines: Vec<u64> = report["row_results"]
-        .as_array()
-        .expect("results")
-        .iter()
-        .map(|row| row["line"].as_u64().expect("a line"))
-        .collect();
-    assert_eq!(lines, [1, 2, 3, 4, 5], "no line without a result");
-    let row = |line: usize| &report["row_results"][line - 1];
-    assert_eq!(row(2)["status"], "failed");
-    assert_eq!(row(4)["context_dropped"][0], "run_id", "context inside a row is named");
-    assert_eq!(row(4)["run_id"], "r", "and not believed");
-    assert_eq!(row(5)["correlation_method"].as_str().map(|method| method.starts_with("unresolved")), Some(true));
-    assert_eq!(report["receiver_summary"]["detected_formats"]["falco"], 1);
-    assert!(report["policy_decisions"].as_u64().expect("a count") >= 2, "{report:#}");
-
-    let types: Vec<&str> = {
-        let listed = events(&place, "r");
-        assert!(listed.iter().all(|event| event["tool_call_id"] == "t" && event["session_id"] == "s"), "{listed:?}");
-        let mut types = Vec::new();
-        for event in &listed {
-            let kind = event["event_type"].as_str().expect("a type");
-            types.push(
-                ["metadata_ip", "execve", "secret_path"].into_iter().find(|known| *known == kind).expect("known"),
-            );
-        }
-        types
-    };
-    assert_eq!(types, ["metadata_ip", "execve", "secret_path"]);
-    let risks = place.run(["security", "risks", "--run", "r", "--json"]).ok().json();
+    let names = ["--session", "S", "--attempt", "A", "--process", "P", "--container-id", "abcdef123456", "--pid", "42"];
+    place.bind("R", "T", &names);
+    let report = place.ingest(&metadata("a", 42), &[]);
+    assert_eq!((&report["ingested"], &report["policy_decisions"]), (&1.into(), &1.into()));
+    let [event] = &place.events("R", &[])[..] else { panic!("one event") };
+    for (key, value) in [("session_id", "S"), ("tool_call_id", "T"), ("process_id", "P"), ("event_type", "metadata_ip")]
+    {
+        assert_eq!(event[key], value, "{key}");
+    }
+    let risks = place.run(["security", "risks", "--run", "R", "--json"]).ok().json();
+    let risk = &risks["risks"][0]["risk"];
+    assert_eq!((&risk["severity"], &risk["recommended_action"]), (&"high".into(), &"quarantine".into()));
+    assert_eq!((&risk["session_id"], &risk["tool_call_id"]), (&"S".into(), &"T".into()));
     assert_eq!(risks["judging"]["state"], "judged");
-    assert!(risks["count"].as_u64().expect("a count") >= 2, "{risks:#}");
-    let decision = report["policy_decision_ids"][0].as_str().expect("an id");
-    let explained = place.run(["graph", "explain", "--risk", decision, "--json"]).ok().json();
-    assert!(explained["summary"].to_string().contains("169.254.169.254"), "{explained:#}");
-    let timeline = place.run(["timeline", "--run", "r", "--type", "metadata_ip", "--json"]).ok().json();
-    assert_eq!(timeline["events"][0]["time"], "2026-03-01T00:00:07.123456789Z", "event time is kept to the nanosecond");
-    place.run(["verify", "r"]).ok();
-    place.run(["fsck"]).ok();
+    let id = event["id"].as_str().expect("an id");
+    place.run(["graph", "explain", "--event", id, "--json"]).ok();
+    place.run(["graph", "explain", "--risk", risk["id"].as_str().expect("an id"), "--json"]).ok();
+    let timeline = place.run(["timeline", "R"]).ok().stdout;
+    assert!(timeline.contains(id) && timeline.contains("metadata_ip"), "{timeline}");
+    let flow = place.run(["observe", "event", "--run", "R", "--event", id, "--json"]).ok().json();
+    assert_eq!(flow["event"]["id"], id);
+    place.run(["verify", "R"]).ok();
+    place.run(["graph", "verify", "R"]).ok();
+}
+
+#[test]
+fn rules_of_a_file_judge_and_no_policy_says_that_nothing_was_judged() {
+    let place = Place::new();
+    place.write(
+        "rules.yaml",
+        "rules:\n  - id: mine\n    match: {class: metadata}\n    decision: deny\n    reason: not here\n",
+    );
+    place.ingest(&metadata("a", 1), &["--run", "mine", "--rules", "rules.yaml"]);
+    let decisions = place.run(["policy", "decisions", "mine", "--json"]).ok().json();
+    assert_eq!(
+        (&decisions["decisions"][0]["intended"], &decisions["decisions"][0]["reason"]),
+        (&"deny".into(), &"not here".into())
+    );
+    place.ingest(&metadata("a", 1), &["--run", "none", "--no-policy"]);
+    let risks = place.run(["security", "risks", "--run", "none", "--json"]).ok().json();
+    assert_eq!((&risks["count"], &risks["judging"]["state"]), (&0.into(), &"not_judged".into()));
+}
+
+#[test]
+fn every_row_has_a_result_and_bad_ones_stop_nothing() {
+    let place = Place::new();
+    let long = "x".repeat(5 << 20);
+    let mut rows = metadata("a", 1).into_bytes();
+    rows.extend_from_slice(b"nonsense\n\xff\xfe\n\n{\"a\":1,\"a\":2}\n{\"hello\":\"world\"}\n");
+    rows.extend_from_slice(format!("{}\n{long}\n", "[".repeat(3000)).as_bytes());
+    rows.extend_from_slice(metadata("b", 2).trim_end().as_bytes());
+    place.write("rows", rows);
+    let said = place.run(["telemetry", "ingest-jsonl", "--file", "rows", "--run", "R", "--json"]).ok().json();
+    let results = said["row_results"].as_array().expect("rows");
+    let lines: Vec<u64> = results.iter().map(|row| row["line"].as_u64().expect("a number")).collect();
+    assert_eq!(lines, (1..=9).collect::<Vec<u64>>());
+    let statuses: Vec<&str> = results.iter().map(|row| row["status"].as_str().expect("a status")).collect();
+    assert_eq!(
+        statuses,
+        ["ingested", "failed", "failed", "skipped", "failed", "failed", "failed", "failed", "ingested"]
+    );
+    assert!(results.iter().all(|row| row["status"] == "ingested" || row["error"].is_string()));
+    assert_eq!(
+        (&said["read"], &said["ingested"], &said["skipped"], &said["failed"]),
+        (&9.into(), &2.into(), &1.into(), &6.into())
+    );
+    let text = place.run(["telemetry", "ingest-jsonl", "--file", "rows", "--run", "R"]).ok();
+    assert!(text.stdout.contains("read=9 ingested=2 skipped=1 failed=6"), "{}", text.stdout);
+    assert!(text.stderr.contains("line 2:") && text.stderr.contains("and 1 more failed rows"), "{}", text.stderr);
+    place.run(["verify", "R"]).ok();
+}
+
+#[test]
+fn context_in_a_row_is_named_and_never_believed() {
+    let place = Place::new();
+    let liar = row(
+        "a",
+        6,
+        "\"event_type\":\"execve\",\"argv\":[\"x\"],\"data\":[{\"run_id\":\"other\"}],\"tool_call_id\":\"T\"",
+    );
+    let report = place.ingest(&liar, &["--run", "R"]);
+    assert_eq!(report["row_results"][0]["context_dropped"], serde_json::json!(["data[0].run_id", "tool_call_id"]));
+    assert_eq!(place.events("R", &[])[0]["tool_call_id"], "");
+    let report = place.ingest(&liar, &["--run", "R2", "--strict"]);
+    assert_eq!((&report["ingested"], &report["failed"]), (&0.into(), &1.into()));
+    let told = ["telemetry", "ingest", "--run", "R", "--type", "execve", "--payload"];
+    let refused = place.run([&told[..], &["{\"argv\":[\"x\"],\"deep\":{\"session_id\":\"s\"}}"]].concat());
+    assert_eq!(refused.status, 1);
+    assert!(refused.stderr.contains("deep.session_id"), "{}", refused.stderr);
+}
+
+#[test]
+fn uncorrelated_rows_are_kept_apart_or_dropped_and_counted() {
+    let place = Place::new();
+    place.bind("R", "T", &["--pid", "42"]);
+    let rows = metadata("a", 42) + &metadata("b", 43);
+    let report = place.ingest(&rows, &["--drop-uncorrelated"]);
+    assert_eq!((&report["ingested"], &report["dropped_uncorrelated"]), (&1.into(), &1.into()));
+    assert_eq!(report["row_results"][1]["status"], "dropped_uncorrelated");
+    let report = place.ingest(&rows, &[]);
+    assert_eq!(report["receiver_summary"]["unresolved"], 1);
+    let log = report["row_results"][1]["run_id"].as_str().expect("a log");
+    assert!(log.starts_with("ambient/"), "{log}");
+    assert_eq!((place.events("R", &[]).len(), place.events(log, &[]).len()), (1, 1));
 }
 
 #[test]
 fn the_same_input_again_changes_nothing() {
     let place = Place::new();
-    bind(&place, &["--pid", "4242"]);
-    place.write("rows.jsonl", ROWS);
-    let first = take_in(&place, "rows.jsonl", &[]);
-    let again = take_in(&place, "rows.jsonl", &[]);
-    assert_eq!((&first["known"], &again["known"]), (&0.into(), &4.into()));
+    place.bind("R", "T", &["--pid", "42"]);
+    let mut rows = metadata("a", 42) + &metadata("b", 43);
+    // Without an id of their own, and one without a time: equal lines are events of their own.
+    for _ in 0..3 {
+        rows.push_str("{\"source\":\"agentprov_ebpf\",\"event_type\":\"execve\",\"argv\":[\"x\"],\"pid\":42}\n");
+    }
+    let first = place.ingest(&rows, &[]);
+    let before = place.run(["runs", "--json"]).ok().json();
+    let again = place.ingest(&rows, &[]);
     assert_eq!(first["event_ids"], again["event_ids"]);
+    assert_eq!((&first["known"], &again["known"]), (&0.into(), &5.into()));
     assert_eq!(first["batch_id"], again["batch_id"]);
-    let batches = place.run(["telemetry", "batches", "--run", "r", "--json"]).ok().json();
-    assert_eq!(batches["batches"].as_array().map(Vec::len), Some(1), "{batches:#}");
-    assert_eq!(batches["batches"][0]["file_sha256"], first["file_sha256"]);
+    assert_eq!(first["policy_decision_ids"], again["policy_decision_ids"]);
+    let sizes = |document: &Value| -> Vec<Value> {
+        document["runs"].as_array().expect("runs").iter().map(|run| run["facts"].clone()).collect()
+    };
+    assert_eq!(sizes(&before), sizes(&place.run(["runs", "--json"]).ok().json()));
+    // What has no time happened when it was taken in: too late for a pid that was bound in January.
+    assert_eq!((place.events("R", &[]).len(), first["receiver_summary"]["unresolved"].as_u64()), (1, Some(4)));
 }
 
 #[test]
-fn each_flag_has_an_effect() {
+fn a_binding_that_comes_late_resolves_what_came_before() {
     let place = Place::new();
-    bind(&place, &["--pid", "4242"]);
-    place.write("rows.jsonl", ROWS);
-    let strict = take_in(&place, "rows.jsonl", &["--strict", "--no-policy"]);
-    assert_eq!((&strict["ingested"], &strict["failed"]), (&3.into(), &2.into()), "a row that names a run is refused");
-    assert_eq!(strict["policy_decisions"], 0);
-    let dropped = take_in(&place, "rows.jsonl", &["--drop-uncorrelated"]);
-    assert_eq!((&dropped["ingested"], &dropped["dropped_uncorrelated"]), (&3.into(), &1.into()));
-    let falco = take_in(&place, "rows.jsonl", &["--format", "falco"]);
-    assert_eq!(falco["receiver_summary"]["detected_formats"], serde_json::json!({ "falco": 4 }));
-    let fresh = Place::new();
-    fresh.write("rows.jsonl", ROWS);
-    let named = take_in(&fresh, "rows.jsonl", &["--run", "named", "--tool-call", "other"]);
-    assert_eq!(named["row_results"][4]["run_id"], "named", "context that the caller names counts");
-    let rules = "rules:\n  - id: any_ls\n    match: {argv: ls}\n    decision: deny\n";
-    std::fs::write(fresh.root().join("rules.yaml"), rules).expect("rules");
-    fresh.write("more.jsonl", ROWS.replace("00:00:0", "00:01:0"));
-    let judged = take_in(&fresh, "more.jsonl", &["--run", "judged", "--rules", "../rules.yaml"]);
-    assert_eq!(judged["policy_decisions"], 1, "{judged:#}");
-    let decisions = fresh.run(["policy", "decisions", "--run", "judged", "--json"]).ok().json();
-    assert_eq!(decisions["decisions"][0]["rule_id"], "any_ls");
-    let unknown = place.run(["telemetry", "ingest-jsonl", "--file", "rows.jsonl", "--format", "syslog"]);
-    assert_eq!(unknown.status, 2, "an unknown format is an error: {}", unknown.stderr);
-    let missing = place.run(["telemetry", "ingest-jsonl", "--file", "nowhere.jsonl"]);
-    assert!(missing.status != 0 && missing.stderr.contains("nowhere.jsonl"), "{}", missing.stderr);
-    for (flag, value, expected) in [("--type", "execve", 1), ("--session", "none", 0), ("--tool-call", "t", 3)] {
-        let listed = place.run(["telemetry", "list", "--run", "r", flag, value, "--json"]).ok().json();
-        assert_eq!(listed["event_count"], expected, "{flag} {value}");
+    let report = place.ingest(&(metadata("a", 42) + &metadata("b", 43)), &[]);
+    let ambient = report["row_results"][0]["run_id"].as_str().expect("a log").to_owned();
+    let said = place.bind("R", "T", &["--session", "S", "--pid", "42"]);
+    assert!(said.stdout.contains(" resolved=1"), "{}", said.stdout);
+    place.run(["verify", "R"]).ok();
+    place.run(["verify", &ambient]).ok();
+    place.run(["fsck"]).ok();
+    // Again the same input: it is known where it stands, and comes to no other log.
+    let again = place.ingest(&(metadata("a", 42) + &metadata("b", 43)), &[]);
+    assert_eq!(again["known"], 2);
+    assert_eq!(place.events(&ambient, &[]).len(), 2);
+    let next = place.ingest(&metadata("c", 42), &[]);
+    assert_eq!(next["row_results"][0]["run_id"], "R");
+}
+
+#[test]
+fn claims_of_agents_count_half_and_two_scopes_are_ambiguous() {
+    let place = Place::new();
+    place.bind("R", "T", &["--pid", "42", "--source", "ai_asserted", "--confidence", "1"]);
+    place.ingest(&metadata("a", 42), &[]);
+    assert_eq!(place.events("R", &[])[0]["correlation_confidence"], 0.5);
+    for tool_call in ["T1", "T2"] {
+        place.bind("Q", tool_call, &["--cgroup-id", "77"]);
     }
-    let page = place.run(["telemetry", "list", "--run", "r", "--limit", "2", "--json"]).ok().json();
-    let next = page["next_cursor"].as_str().expect("a cursor");
-    let rest = place.run(["telemetry", "list", "--run", "r", "--limit", "2", "--cursor", next, "--json"]).ok().json();
-    assert_eq!((&page["event_count"], &rest["event_count"]), (&2.into(), &1.into()));
-    let windows = |window: &str| {
-        let words = ["telemetry", "windows", "--run", "r", "--window", window, "--json"];
-        place.run(words).ok().json()["windows"].as_array().expect("windows").len()
-    };
-    assert_eq!(windows("0"), windows("10") + windows("60"));
-    for (flag, rows) in
-        [("--run", "r"), ("--session", "s"), ("--attempt", "a"), ("--tool-call", "t"), ("--process", "p")]
+    place.ingest(&row("b", 7, "\"event_type\":\"execve\",\"argv\":[\"x\"],\"cgroup_id\":77"), &[]);
+    let document = place.run(["telemetry", "correlations", "--run", "Q", "--json"]).ok().json();
+    let matched = &document["correlations"][0]["match"];
+    assert_eq!((&matched["state"], matched["candidates"].as_array().map(Vec::len)), (&"ambiguous".into(), Some(2)));
+}
+
+#[test]
+fn flags_of_bind_and_of_single_events_have_an_effect() {
+    let place = Place::new();
+    let more = [
+        "--session",
+        "S",
+        "--attempt",
+        "A",
+        "--process",
+        "P",
+        "--container-id",
+        "c0ffee123456",
+        "--cgroup-id",
+        "9",
+        "--root-pid",
+        "7",
+        "--pid",
+        "8",
+        "--ended-at",
+        "2026-01-02T03:05:05+00:00",
+        "--source",
+        "me",
+        "--confidence",
+        "0.75",
+    ];
+    place.bind("R", "T", &more);
+    let rows = place.run(["telemetry", "bindings", "--json"]).ok().json();
+    let expected = serde_json::json!({"run_id": "R", "session_id": "S", "attempt_id": "A", "tool_call_id": "T",
+        "process_id": "P", "container_id": "c0ffee123456", "cgroup_id": "9", "root_pid": 7, "pid": 8,
+        "started_at": "2026-01-02T03:04:05.000000000Z", "ended_at": "2026-01-02T03:05:05.000000000Z",
+        "binding_source": "me", "confidence": 0.75});
+    for (key, value) in expected.as_object().expect("an object") {
+        assert_eq!(&rows[0][key], value, "{key}");
+    }
+    for (flag, other) in
+        [("--run", "X"), ("--session", "X"), ("--attempt", "X"), ("--tool-call", "X"), ("--process", "X")]
     {
-        let found = place.run(["telemetry", "bindings", flag, rows, "--json"]).ok().json();
-        let other = place.run(["telemetry", "bindings", flag, "nobody", "--json"]).ok().json();
-        assert_eq!((found.as_array().map(Vec::len), other.as_array().map(Vec::len)), (Some(1), Some(0)), "{flag}");
+        let none = place.run(["telemetry", "bindings", flag, other]).ok();
+        assert_eq!(none.stdout.lines().count(), 1, "{flag} is ignored");
     }
+    let told = [
+        "telemetry",
+        "ingest",
+        "--type",
+        "setuid",
+        "--run",
+        "E",
+        "--rollout",
+        "o",
+        "--attempt",
+        "A",
+        "--session",
+        "S",
+        "--tool-call",
+        "T",
+        "--process",
+        "P",
+        "--snapshot",
+        "N",
+        "--raw-event",
+        "raw-1",
+        "--container-id",
+        "deadbeef1234",
+        "--cgroup-id",
+        "5",
+        "--pid",
+        "11",
+        "--tgid",
+        "12",
+        "--ppid",
+        "13",
+        "--timestamp",
+        START,
+        "--source",
+        "me",
+        "--payload",
+        "{\"uid\":0}",
+    ];
+    let said = place.run(told).ok();
+    let [event] = &place.events("E", &[])[..] else { panic!("one event") };
+    assert_eq!(said.stdout, format!("event_id={} type=setuid source=me\n", event["id"].as_str().expect("an id")));
+    let expected = serde_json::json!({"session_id": "S", "attempt_id": "A", "tool_call_id": "T", "process_id": "P",
+        "snapshot_id": "N", "raw_event_id": "raw-1", "container_id": "deadbeef1234", "cgroup_id": "5", "pid": 11,
+        "tgid": 12, "ppid": 13, "source": "me", "correlation_method": "provided_context"});
+    for (key, value) in expected.as_object().expect("an object") {
+        assert_eq!(&event[key], value, "{key}");
+    }
+    assert_eq!(place.count_risks("E"), 1, "a single event is judged too");
+    place.run([&told[..], &["--no-policy"]].concat()).ok();
+    assert_eq!(place.events("E", &[]).len(), 1, "the same event again");
+    place.run(["verify", "E"]).ok();
 }
 
 #[test]
-fn one_event_is_taken_in_as_the_caller_says() {
+fn lists_filter_and_page() {
     let place = Place::new();
-    bind(&place, &["--pid", "7"]);
-    let said = place
-        .run([
-            "telemetry",
-            "ingest",
-            "--type",
-            "execve",
-            "--pid",
-            "7",
-            "--timestamp",
-            "2026-03-01T00:00:01+00:00",
-            "--source",
-            "tetragon_jsonl",
-            "--raw-event",
-            "raw-1",
-            "--payload",
-            r#"{"argv":["./x.sh"]}"#,
-        ])
-        .ok();
-    assert!(
-        said.stdout.starts_with("event_id=evt-") && said.stdout.contains("type=execve source=tetragon_jsonl"),
-        "{}",
-        said.stdout
+    place.bind("R", "T1", &["--session", "S1", "--pid", "1"]);
+    place.bind("R", "T2", &["--session", "S2", "--pid", "2"]);
+    let mut rows = String::new();
+    for n in 0..30 {
+        let kind = if n % 3 == 0 {
+            "\"event_type\":\"execve\",\"argv\":[\"x\"]"
+        } else {
+            "\"event_type\":\"file_write\",\"path\":\"/srv/f\""
+        };
+        let _ = write!(rows, "{}", row(&format!("n{n}"), 6 + n, &format!("{kind},\"pid\":{}", 1 + n % 2)));
+    }
+    place.ingest(&rows, &[]);
+    let all = place.events("R", &[]);
+    assert_eq!(all.len(), 30);
+    for (filter, expected) in [(["--session", "S1"], 15), (["--tool-call", "T2"], 15), (["--type", "execve"], 10)] {
+        assert_eq!(place.events("R", &filter).len(), expected, "{filter:?}");
+    }
+    let (mut ids, mut cursor) = (Vec::new(), None::<String>);
+    for _ in 0..10 {
+        let mut arguments = vec!["telemetry", "list", "--run", "R", "--limit", "7", "--json"];
+        arguments.extend(cursor.as_deref().map(|cursor| ["--cursor", cursor]).iter().flatten());
+        let page = place.run(&arguments).ok().json();
+        ids.extend(page["events"].as_array().expect("events").iter().map(|event| event["id"].clone()));
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids, all.iter().map(|event| event["id"].clone()).collect::<Vec<_>>());
+    let windows = |more: &[&str]| {
+        let document = place.run([&["telemetry", "windows", "--run", "R", "--json"], more].concat()).ok().json();
+        document["windows"]
+            .as_array()
+            .expect("windows")
+            .iter()
+            .map(|row| row["event_count"].as_u64().expect("a count"))
+            .sum::<u64>()
+    };
+    assert_eq!(windows(&[]), 60, "each event stands in a short and in a long window");
+    let narrower = [
+        (["--window", "10"], 30),
+        (["--session", "S1"], 30),
+        (["--tool-call", "T2"], 30),
+        (["--type", "execve"], 20),
+        (["--source", "falco_jsonl"], 0),
+    ];
+    for (filter, expected) in narrower {
+        assert_eq!(windows(&filter), expected, "{filter:?}");
+    }
+    assert_eq!(place.run(["telemetry", "windows", "--window", "7"]).status, 2);
+    let batches = place.run(["telemetry", "batches", "--run", "R", "--json"]).ok().json();
+    assert_eq!((&batches["batches"][0]["read"], &batches["batches"][0]["ingested"]), (&30.into(), &30.into()));
+}
+
+#[test]
+fn falco_is_judged_while_it_streams() {
+    let place = Place::new();
+    let mut command = place.command(["telemetry", "ingest-falco", "--run", "R", "--json"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let line = r#"{"output":"o","priority":"Warning","rule":"metadata","time":"2026-01-02T03:04:06.5Z","output_fields":{"evt.type":"connect","proc.pid":42,"fd.sip":"169.254.169.254","fd.sport":80}}"#;
+    writeln!(input, "{line}").expect("it is read");
+    // The pipe stays open: the risk is there all the same.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let seen = loop {
+        let risks = place.run(["security", "risks", "--run", "R", "--json"]);
+        if risks.status == 0 && risks.json()["count"] == 1 {
+            break true;
+        }
+        if std::time::Instant::now() > deadline {
+            break false;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(seen, "no risk before the stream ended");
+    let document = Said::of(&output).ok().json();
+    assert_eq!(
+        (&document["schema_version"], &document["policy_decisions"]),
+        (&"agentprovenance.falco_ingest/v1".into(), &1.into())
     );
-    let listed = events(&place, "r");
-    assert_eq!((&listed[0]["raw_event_id"], &listed[0]["source"]), (&"raw-1".into(), &"tetragon_jsonl".into()));
-    assert!(listed[0]["payload"].as_str().expect("text").contains("./x.sh"));
-    let correlations = place.run(["telemetry", "correlations", "--run", "r", "--json"]).ok().json();
-    let matched = &correlations["correlations"][0]["match"];
-    assert_eq!(matched["status"], "resolved");
-    assert!(matched["confidence"].as_f64().is_some_and(|number| number < 1.0), "a pid is no identity: {matched}");
-
-    let refuse = |words: &[&str], why: &str| {
-        let said = place.run(["telemetry", "ingest"].iter().chain(words));
-        assert!(said.status != 0 && said.stderr.contains(why), "{words:?}: {}", said.stderr);
-    };
-    refuse(&["--type", "execve", "--payload", r#"{"x":[{"run_id":"evil"}]}"#], "run_id");
-    refuse(&["--type", "no_such_type"], "no_such_type");
-    refuse(&["--type", "network_connect", "--payload", "{}"], "dst");
-    refuse(&["--type", "execve", "--payload", "[1]"], "JSON object");
-    refuse(&["--type", "execve", "--timestamp", "yesterday"], "yesterday");
+    assert_eq!(document["batch"]["format"], "falco");
 }
 
 #[test]
-fn a_binding_that_comes_late_resolves_what_was_there() {
+fn wrong_usage_is_refused_by_name() {
     let place = Place::new();
-    place.write("rows.jsonl", ROWS);
-    let report = take_in(&place, "rows.jsonl", &[]);
-    assert_eq!(report["receiver_summary"]["unresolved"], 4);
-    let bound = bind(&place, &["--pid", "4242"]);
-    assert_eq!(bound["resolved"], 3);
-    let event = report["event_ids"][0].as_str().expect("an id");
-    let correlations = place.run(["telemetry", "correlations", "--event", event, "--json"]).ok().json();
-    let row = &correlations["correlations"][0];
-    assert_eq!((&row["match"]["status"], &row["resolved_context"]["tool_call_id"]), (&"resolved".into(), &"t".into()));
-    let listed = events(&place, "r");
-    assert_eq!(listed.len(), 3, "they are listed with the run that they came to");
-    assert!(listed.iter().all(|event| event["tool_call_id"] == "t"), "{listed:?}");
-    let page = place.run(["telemetry", "list", "--run", "r", "--limit", "2", "--json"]).ok().json();
-    let next = page["next_cursor"].as_str().expect("a cursor");
-    let rest = place.run(["telemetry", "list", "--run", "r", "--limit", "2", "--cursor", next, "--json"]).ok().json();
-    assert_eq!((&rest["event_count"], &rest["has_more"]), (&1.into(), &false.into()));
-    assert_eq!(rest["events"][0]["id"], listed[2]["id"]);
-    for run in place.run(["runs", "--json"]).ok().json()["runs"].as_array().expect("runs") {
-        place.run(["verify", run["run_id"].as_str().expect("an id")]).ok();
+    let refused: [(&[&str], &str); 7] = [
+        (&["telemetry", "bind", "--run", "R", "--tool-call", "T"], "--container-id"),
+        (&["telemetry", "bind", "--run", "R", "--tool-call", "T", "--pid", "1", "--confidence", "1.5"], "--confidence"),
+        (
+            &["telemetry", "bind", "--run", "R", "--tool-call", "T", "--pid", "1", "--started-at", "noon"],
+            "--started-at",
+        ),
+        (&["telemetry", "ingest", "--type", "nonsense"], "execve"),
+        (&["telemetry", "ingest", "--type", "execve", "--payload", "[]"], "--payload"),
+        (&["telemetry", "ingest", "--type", "execve", "--source", "a b", "--payload", "{}"], "--source"),
+        (&["telemetry", "ingest-jsonl", "--file", "x", "--format", "csv"], "tetragon"),
+    ];
+    for (arguments, word) in refused {
+        let said = place.run(arguments);
+        assert_eq!(said.status, 2, "{arguments:?}: {}", said.stderr);
+        assert!(said.stderr.contains(word), "{arguments:?}: {}", said.stderr);
     }
-    // Nothing was bound twice: the same binding again changes nothing.
-    assert_eq!(bind(&place, &["--pid", "4242"])["resolved"], 3);
-    place.run(["fsck"]).ok();
+    let said = place.run(["telemetry", "ingest-jsonl", "--file", "gone"]);
+    assert!(said.status == 1 && said.stderr.contains("gone"), "{}", said.stderr);
 }
 
 #[test]
-fn a_growing_and_rotated_file_is_followed() {
+fn adapters_are_listed_and_inspected() {
     let place = Place::new();
-    bind(&place, &["--pid", "4242"]);
-    let path = place.write("live.jsonl", "");
-    let row = |number: u32| {
-        format!(
-            "{{\"source\":\"agentprov_ebpf\",\"event_type\":\"execve\",\"argv\":[\"c{number}\"],\"pid\":4242,\"timestamp\":\"2026-03-01T00:00:{number:02}Z\"}}\n"
-        )
-    };
-    let words = ["telemetry", "ingest-jsonl", "--file", "live.jsonl", "--follow", "--idle-exit", "3", "--json"];
-    let follower = place.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-    let append = |number: u32| {
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(&path).expect("a file");
-        file.write_all(row(number).as_bytes()).expect("a row");
-    };
-    let seen = |count: usize| {
-        let end = Instant::now() + Duration::from_secs(10);
-        while place.run(["telemetry", "list", "--run", "r", "--json"]).ok().json()["event_count"] != count {
-            assert!(Instant::now() < end, "{count} events are not there in time");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    append(1);
-    seen(1);
-    append(2);
-    seen(2);
-    std::fs::rename(&path, place.work().join("live.jsonl.1")).expect("rotated");
-    append(3);
-    seen(3);
-    let said = Said::of(&follower.wait_with_output().expect("it ends")).ok();
-    assert_eq!(said.json()["ingested"], 3);
-}
-
-#[test]
-fn sixteen_writers_at_once_lose_nothing() {
-    let place = Place::new();
-    bind(&place, &["--pid", "7"]);
-    let per_writer = 60;
-    let children: Vec<_> = (0..16)
-        .map(|writer| {
-            let rows: String = (0..per_writer)
-                .map(|row| {
-                    format!("{{\"source\":\"agentprov_ebpf\",\"event_type\":\"execve\",\"id\":\"w{writer}-{row}\",\"argv\":[\"c\"],\"pid\":7,\"timestamp\":\"2026-03-01T00:00:{:02}.{writer:03}Z\"}}\n", row % 60)
-                })
-                .collect();
-            let file = format!("w{writer}.jsonl");
-            place.write(&file, rows);
-            let words = ["telemetry", "ingest-jsonl", "--file", &file, "--json"];
-            place.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
-        })
-        .collect();
-    for child in children {
-        let said = Said::of(&child.wait_with_output().expect("it ends")).ok();
-        assert_eq!(said.json()["ingested"], per_writer);
+    let all = place.run(["adapter", "list", "--json"]).ok().json();
+    let names: BTreeSet<&str> = all.as_array().expect("a list").iter().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(
+        names,
+        BTreeSet::from(["zero-sdk-record", "docker", "filtered-jsonl", "local-artifact", "directory-copy"])
+    );
+    let telemetry = place.run(["adapter", "list", "--kind", "telemetry", "--json"]).ok().json();
+    assert_eq!(telemetry.as_array().map(Vec::len), Some(1));
+    for name in names {
+        let one = place.run(["adapter", "inspect", name, "--json"]).ok().json();
+        assert!(one["available"].is_boolean() && one["capabilities"][0]["supported"].is_boolean(), "{one:#}");
+        assert!(place.run(["adapter", "inspect", name]).ok().stdout.contains(name));
     }
-    let ids: BTreeSet<String> =
-        events(&place, "r").iter().map(|event| event["raw_event_id"].as_str().expect("an id").to_owned()).collect();
-    assert_eq!(ids.len(), 16 * per_writer);
-    place.run(["verify", "r"]).ok();
-    place.run(["fsck"]).ok();
+    assert_eq!(place.run(["adapter", "inspect", "none"]).status, 1);
+    assert!(!place.data_dir().exists(), "adapters need no store");
 }
 
 #[test]
-fn an_ingest_that_is_killed_is_completed_by_the_same_again() {
+fn a_growing_file_is_followed_across_rotation_and_resumed() {
     let place = Place::new();
-    bind(&place, &["--pid", "7"]);
-    let rows: String = (0..20_000)
-        .map(|row| {
-            format!("{{\"source\":\"agentprov_ebpf\",\"event_type\":\"execve\",\"argv\":[\"c{row}\"],\"pid\":7,\"timestamp\":\"2026-03-01T00:00:00.{row:09}Z\"}}\n")
-        })
-        .collect();
-    place.write("many.jsonl", rows);
-    let words = ["telemetry", "ingest-jsonl", "--file", "many.jsonl", "--no-policy", "--json"];
-    let mut cut = 0;
-    for round in 0..6u64 {
-        let mut child = place.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
-        std::thread::sleep(Duration::from_millis(40 + 60 * round));
-        child.kill().expect("a kill");
-        cut += u32::from(!child.wait().expect("it ended").success());
-        if place.run(["telemetry", "bindings", "--json"]).status == 0 {
-            place.run(["verify", "r"]).ok();
-        }
+    let path = place.write("live.jsonl", metadata("a", 1) + &metadata("b", 1));
+    let follow = |more: &[&str]| {
+        let fixed =
+            ["telemetry", "ingest-jsonl", "--file", "live.jsonl", "--follow", "--until-idle", "1", "--run", "R"];
+        place.run([&fixed[..], more].concat()).ok().stdout
+    };
+    assert!(follow(&[]).contains("read=2 ingested=2"));
+    assert_eq!(follow(&[]), "", "nothing is read twice");
+    let mut child = place
+        .command(["telemetry", "ingest-jsonl", "--file", "live.jsonl", "--follow", "--run", "R"])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    std::fs::rename(&path, place.work().join("live.jsonl.1")).expect("it is rotated");
+    place.write("live.jsonl", metadata("c", 1));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while place.events("R", &[]).len() < 3 && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
-    assert!(cut > 0, "no round was cut");
-    let report = place.run(words).ok().json();
-    assert_eq!(report["ingested"], 20_000);
-    let listed = events(&place, "r");
-    let ids: BTreeSet<&str> = listed.iter().map(|event| event["id"].as_str().expect("an id")).collect();
-    assert_eq!((listed.len(), ids.len()), (20_000, 20_000), "every event is there once");
-    place.run(["verify", "r"]).ok();
-    place.run(["fsck"]).ok();
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    let mut file = std::fs::File::options().append(true).open(&path).expect("the file");
+    write!(file, "{}", metadata("d", 1)).expect("it grows");
+    let line = follow(&["--json"]);
+    let report: Value = serde_json::from_str(line.trim()).expect("one line of JSON");
+    assert_eq!(report["ingested"].as_u64().zip(report["known"].as_u64()).map(|(all, known)| all - known), Some(1));
+    let ids: BTreeSet<String> = place.events("R", &[]).iter().map(|event| event["raw_event_id"].to_string()).collect();
+    assert_eq!((ids.len(), place.events("R", &[]).len()), (4, 4));
+    assert_eq!(place.run(["telemetry", "ingest-jsonl", "--file", "-", "--follow"]).status, 2);
+    place.run(["verify", "R"]).ok();
 }

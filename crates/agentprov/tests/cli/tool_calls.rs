@@ -559,3 +559,63 @@ fn an_agent_in_a_pid_namespace_is_found() {
     assert_eq!(files(&document, "t-2"), set(&["two.txt"]));
     assert_eq!(document["verdict"], "agrees", "{document:#}");
 }
+
+/// The second of two equal calls began when the first one's process was running already.
+#[test]
+fn equal_calls_that_overlap_in_part_are_told_apart() {
+    let mut agent = Agent::new();
+    let input = json!({"command": "sleep 0.4; echo x >>x.txt"});
+    agent.pre("t-1", "Bash", &input).line("bash -c 'sleep 0.4; echo x >>x.txt' & first=$!").line("sleep 0.1");
+    agent.pre("t-2", "Bash", &input).line("bash -c 'sleep 0.4; echo x >>x.txt' & second=$!");
+    agent.line("wait $first").post("t-1", "Bash", &input).line("wait $second").post("t-2", "Bash", &input);
+    let document = agent.reconciled();
+    let start = |id: &str| {
+        let roots = roots(&document, id);
+        assert_eq!((roots.len(), &roots[0]["state"]), (1, &json!("bound")), "{document:#}");
+        roots[0]["process_id"].as_str().expect("an id").to_owned()
+    };
+    let shown =
+        |id: &str| agent.place.run(["show", &start(id), "--json"]).ok().json()["process"]["started_at"].to_string();
+    assert!(shown("t-1") < shown("t-2"), "the first call has the first process");
+    let confidence = &roots(&document, "t-2")[0]["confidence"];
+    assert_eq!((&roots(&document, "t-1")[0]["confidence"], confidence), (&json!(1.0), &json!(0.9)));
+}
+
+/// A store that was named, not found, is the hooks' store too.
+#[test]
+fn hooks_follow_the_recorder_to_a_named_store() {
+    let mut agent = Agent::new();
+    agent.shell("t-1", "echo one >one.txt");
+    let store = agent.place.root().join("elsewhere");
+    let store = store.to_string_lossy().into_owned();
+    agent.record_with(&["--data-dir", &store]).ok();
+    let document = agent.place.run(["--data-dir", &store, "reconcile", "r1", "--json"]).ok().json();
+    assert_eq!(call(&document, "t-1")["state"], "matched", "{document:#}");
+    assert!(!agent.place.data_dir().exists());
+}
+
+#[test]
+fn whoever_meddles_with_the_spool_is_named() {
+    let mut agent = Agent::new();
+    let spool = agent.place.data_dir().join("hooks.spool");
+    agent.shell("t-1", "echo one >one.txt");
+    agent.line(&format!("dd if=/dev/null of='{}' conv=notrunc 2>/dev/null", spool.display()));
+    let document = agent.reconciled();
+    assert_eq!(document["absence"]["declarations_claimable"], false, "{document:#}");
+    assert!(document["absence"]["why"][0].as_str().expect("a reason").contains("spool"), "{document:#}");
+    assert_eq!(agent.place.run(["reconcile", "r1", "--fail-on", "undeclared"]).status, 3);
+}
+
+/// The recorder gives Claude Code a wrapper, through which it runs each line.
+#[test]
+fn the_launch_wrapper_marks_the_root_of_a_call() {
+    let mut agent = Agent::new();
+    let input = json!({"command": "echo one >one.txt"});
+    agent.pre("t-1", "Bash", &input);
+    agent.line("bash -c \"$CLAUDE_CODE_SHELL_PREFIX 'true && eval '\\\\''echo one >one.txt'\\\\'' < /dev/null'\"");
+    agent.post("t-1", "Bash", &input);
+    let document = agent.reconciled();
+    assert_eq!(roots(&document, "t-1")[0]["rung"], "launch_wrapper", "{document:#}");
+    assert_eq!(files(&document, "t-1"), set(&["one.txt"]));
+    assert_eq!(document["verdict"], "agrees", "{document:#}");
+}

@@ -92,7 +92,9 @@ fn race(folder: &Path) {
             path[last].store(b'a', Ordering::Relaxed);
         }
     });
-    for _ in 0..OPENS {
+    for round in 0..OPENS {
+        // A busy machine may keep the other thread from running: both names must come all the same.
+        path[last].store(if round % 2 == 0 { b'a' } else { b'd' }, Ordering::Relaxed);
         // SAFETY: the path is live and ends with a NUL; one byte of it may change, as the test means it to.
         let fd = unsafe { libc::open(path.as_ptr().cast(), libc::O_WRONLY | libc::O_APPEND) };
         if fd >= 0 {

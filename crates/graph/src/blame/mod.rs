@@ -39,7 +39,8 @@ impl LineNo {
         self.0.get()
     }
 
-    fn index(self) -> usize {
+    /// How many lines come before it.
+    pub fn index(self) -> usize {
         usize::try_from(self.0.get() - 1).unwrap_or(usize::MAX)
     }
 

@@ -38,6 +38,10 @@ pub struct Judging {
     pub judged_attempts: u64,
     /// Attempts that they did not.
     pub unjudged_attempts: u64,
+    /// Logs with telemetry that rules judged.
+    pub judged_telemetry: u64,
+    /// Logs with telemetry that they did not.
+    pub unjudged_telemetry: u64,
     /// Modes in which the rules ran.
     pub modes: Vec<RuleMode>,
     /// Digests of the rule sets.
@@ -68,13 +72,35 @@ pub(super) fn found<'r>(reader: &Reader, runs: &'r [RunRow], kind: EventType) ->
             continue;
         }
         let scopes = Scopes::load(reader, run)?;
-        all.extend(facts.into_iter().map(|(seq, fact)| {
-            let (context, _) = scopes.resolve(&fact);
-            Found { run, seq, fact, context }
-        }));
+        for (seq, fact) in facts {
+            let context = context(reader, run, &scopes, &fact)?;
+            all.push(Found { run, seq, fact, context });
+        }
     }
     all.sort_by(|a, b| (b.fact.at, b.seq, &b.run.id).cmp(&(a.fact.at, a.seq, &a.run.id)));
     Ok(all)
+}
+
+/// What stands outside all attempts has the context of the event that it is about.
+fn context(reader: &Reader, run: &RunRow, scopes: &Scopes, fact: &Fact) -> Result<Context, GraphError> {
+    let about = match &fact.what {
+        What::Decision(decision) => Some(decision.event),
+        What::RiskSignal(risk) => Some(risk.event),
+        What::ResponseAction(response) => match reader.event(run.no, &response.decision)? {
+            Some(row) => match reader.fact(run.no, row.position.seq)?.what {
+                What::Decision(decision) => Some(decision.event),
+                _ => None,
+            },
+            None => None,
+        },
+        _ => None,
+    };
+    if let (AttemptNo(0), Some(event)) = (fact.attempt, about)
+        && let Some(row) = reader.event(run.no, &event)?
+    {
+        return Ok(scopes.resolve(&reader.fact(run.no, row.position.seq)?).0);
+    }
+    Ok(scopes.resolve(fact).0)
 }
 
 /// The run asked for, or every run.
@@ -88,7 +114,6 @@ pub(super) fn runs_of(reader: &Reader, run: Option<&RunRow>) -> Result<Vec<RunRo
 pub(super) fn judging(reader: &Reader, runs: &[RunRow]) -> Result<Judging, GraphError> {
     let mut judging = Judging::default();
     let (mut modes, mut rulesets) = (BTreeSet::new(), BTreeSet::new());
-    let mut telemetry = false;
     for run in runs.iter().filter(|run| run.removed.is_none()) {
         let started = facts_of_type(reader, run, EventType::ToolCallStart)?.len() as u64;
         let mut judged = BTreeSet::new();
@@ -99,14 +124,20 @@ pub(super) fn judging(reader: &Reader, runs: &[RunRow]) -> Result<Judging, Graph
                 rulesets.insert(applied.ruleset);
             }
         }
-        // Rules that judged telemetry of the run say nothing of what was recorded in it.
-        telemetry |= judged.remove(&AttemptNo(0));
+        // What was taken in as telemetry stands outside all attempts.
+        let telemetry_judged = judged.remove(&AttemptNo(0));
+        if telemetry_judged {
+            judging.judged_telemetry += 1;
+        } else if !facts_of_type(reader, run, EventType::TelemetryBatch)?.is_empty() {
+            judging.unjudged_telemetry += 1;
+        }
         judging.judged_attempts += judged.len() as u64;
         judging.unjudged_attempts += started.saturating_sub(judged.len() as u64);
     }
     judging.modes = modes.into_iter().collect();
     judging.rulesets = rulesets.into_iter().collect();
-    judging.state = match (judging.judged_attempts + u64::from(telemetry), judging.unjudged_attempts) {
+    let judged = judging.judged_attempts + judging.judged_telemetry;
+    judging.state = match (judged, judging.unjudged_attempts + judging.unjudged_telemetry) {
         (0, _) => "not_judged",
         (_, 0) => "judged",
         _ => "partly_judged",

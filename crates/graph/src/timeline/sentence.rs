@@ -7,9 +7,9 @@ mod telemetry;
 pub use declared::tool_input;
 
 use agentprov_model::{
-    Access, CallResult, Fact, FileChanged, FileOp, FileOpened, FileState, FileVersion, NetworkCall, NetworkOp, OsBytes,
-    Outcome, OutputStream, PrivilegeCall, ProcessExited, ProcessOrigin, ProcessStarted, VersionCause, What, errno,
-    signal,
+    Access, AttemptNo, CallResult, Fact, FileChanged, FileOp, FileOpened, FileState, FileVersion, NetworkCall,
+    NetworkOp, OsBytes, Outcome, OutputStream, PrivilegeCall, ProcessExited, ProcessOrigin, ProcessStarted,
+    VersionCause, What, errno, signal,
 };
 
 /// What happened, in one line. Control characters of names are escaped, so that a file name can't write to a terminal.
@@ -36,7 +36,9 @@ pub fn sentence(fact: &Fact) -> String {
         What::Privilege(call) => privilege(call),
         What::Gap(gap) => format!("{}: {}", gap.kind.name(), visible_text(&gap.detail)),
         What::RulesApplied(applied) => {
-            format!("{} rules judge this attempt, mode {}", applied.rules, applied.mode)
+            // Telemetry stands outside all attempts.
+            let what = if fact.attempt == AttemptNo(0) { "telemetry" } else { "this attempt" };
+            format!("{} rules judge {what}, mode {}", applied.rules, applied.mode)
         }
         What::Decision(decision) => {
             format!("{} by {}: {}", decision.verdict, visible_text(&decision.rule), visible_text(&decision.reason))

@@ -210,7 +210,12 @@ impl Builder {
         let place = self.calls.len();
         let known = self.places(saying, &start.call);
         // An agent's own id names one call: a second beginning is the same one told again.
-        if start.call.origin == IdOrigin::Agent && !known.is_empty() {
+        if let (IdOrigin::Agent, Some(first)) = (start.call.origin, known.first().copied()) {
+            let call = &mut self.calls[first];
+            if call.started.is_none() {
+                call.started = Some(told(saying));
+                call.window.from = call.window.from.min(saying.at);
+            }
             return;
         }
         known.push(place);
@@ -268,7 +273,7 @@ impl Builder {
         for id in ids {
             let places = self.places(saying, id).clone();
             for place in places {
-                if self.calls[place].is_open() {
+                if self.calls[place].is_open() && self.calls[place].window.from <= saying.at {
                     self.calls[place].close(saying.at, ClosedBy::Roster);
                 }
             }
@@ -277,7 +282,8 @@ impl Builder {
 
     fn close_session(&mut self, saying: &Saying, by: ClosedBy) {
         let session = &saying.declared.session;
-        for call in self.calls.iter_mut().filter(|call| call.is_open() && call.session == *session) {
+        let open = |call: &&mut Call| call.is_open() && call.session == *session && call.window.from <= saying.at;
+        for call in self.calls.iter_mut().filter(open) {
             call.close(saying.at, by);
         }
     }

@@ -9,7 +9,7 @@ use super::calls::Call;
 use super::scaffolding::{self, HOOK, NO_PROGRAM};
 use super::{Tree, agents};
 use crate::processes::{Exec, Process};
-use agentprov_model::declared::{CallStatus, CommandDigest, LAUNCH_WRAPPER, ToolClass, ToolInput};
+use agentprov_model::declared::{CallStatus, CommandDigest, LAUNCH_NAME, LAUNCH_WRAPPER, ToolClass, ToolInput};
 use agentprov_model::{EventId, ProcessId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -325,9 +325,10 @@ fn rung(root: &Root<'_>) -> Rung {
 
 fn is_wrapper(exec: &Exec) -> bool {
     let argv = &exec.exec.argv;
-    let direct = argv.get(1).is_some_and(|word| word.as_bytes() == LAUNCH_WRAPPER.as_bytes());
     let program = argv.first().and_then(|word| word.as_str()).unwrap_or_default();
-    direct && program.rsplit('/').next().is_some_and(|name| name.starts_with("agentprov"))
+    let name = program.rsplit('/').next().unwrap_or_default();
+    let told = argv.get(1).is_some_and(|word| word.as_bytes() == LAUNCH_WRAPPER.as_bytes());
+    name == LAUNCH_NAME || name == "agentprov" && told
 }
 
 /// Roots that share candidates, directly or through others.

@@ -1,7 +1,7 @@
 //! Hooks of agents: from a message on standard input to facts of a run.
 //!
 //! A hook must not make its agent wait. So the hook itself never opens the database: it understands the message,
-//! takes secrets out, and writes one record into the [`spool`]. Whoever writes to or reads the store next [`drain`]s the
+//! takes secrets out, and writes one record into the [`spool`]. Whoever writes to or reads the store next [`drain()`]s the
 //! spool into the run that the hook's process belongs to.
 
 pub mod anchor;

@@ -4,6 +4,7 @@
 //! believed; what a row tried to say about them is named in its result.
 
 pub mod auditd;
+pub mod caller;
 mod calls;
 pub mod context_keys;
 mod draft;

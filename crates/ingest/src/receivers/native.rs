@@ -46,7 +46,7 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
     Ok(Received::Event(Box::new(draft)))
 }
 
-fn identity(row: &Json<'_>) -> RuntimeIdentity {
+pub(super) fn identity(row: &Json<'_>) -> RuntimeIdentity {
     RuntimeIdentity {
         boot: text(row.get("boot_id")).map(BootId),
         pid: narrow(row.get("pid")),

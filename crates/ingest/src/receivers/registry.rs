@@ -3,7 +3,7 @@
 use super::auditd::Auditd;
 use super::draft::{Received, RowError};
 use super::json::Json;
-use super::{context_keys, falco, loongcollector, native, tetragon};
+use super::{caller, context_keys, falco, loongcollector, native, tetragon};
 use agentprov_model::ClassTable;
 use std::fmt;
 use std::str::FromStr;
@@ -32,10 +32,12 @@ pub enum DetectedFormat {
     Loongcollector,
     /// Linux audit.
     Auditd,
+    /// One event that a caller hands over in our own words. No file has it, so none is looked at for it.
+    Normalized,
 }
 
 impl DetectedFormat {
-    /// Every format.
+    /// Every format of files.
     pub const ALL: [Self; 5] = [Self::Native, Self::Falco, Self::Tetragon, Self::Loongcollector, Self::Auditd];
 
     /// The name as it stands in documents and on the command line.
@@ -46,6 +48,7 @@ impl DetectedFormat {
             Self::Tetragon => "tetragon",
             Self::Loongcollector => "loongcollector",
             Self::Auditd => "auditd",
+            Self::Normalized => "normalized",
         }
     }
 
@@ -155,6 +158,7 @@ impl Receivers {
             DetectedFormat::Falco => falco::receive(row, &self.table),
             DetectedFormat::Tetragon => tetragon::receive(row, &self.table),
             DetectedFormat::Loongcollector => loongcollector::receive(row, &self.table),
+            DetectedFormat::Normalized => caller::receive(row, &self.table),
             DetectedFormat::Auditd => Err(RowError::UnknownFormat),
         };
         if let Ok(Received::Event(draft)) = &mut outcome {

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Facts that may wait: bounds memory, and slows the recorder down when the disk is slower than it.
-const QUEUE: usize = 16_384;
+const QUEUE: usize = 8_192;
 /// Facts in one transaction: about 20 ms of writing.
 const BATCH: usize = 4_096;
 /// How long a fact may wait before it is committed.

@@ -104,9 +104,7 @@ impl Committer {
         now: EventTime,
     ) -> Result<IngestSummary, StoreError> {
         let mut logs = std::mem::take(&mut self.logs);
-        if !request.manifest {
-            logs.clear();
-        } else if logs.iter().all(|log| log.ranges.is_empty()) {
+        if logs.iter().all(|log| log.ranges.is_empty()) {
             // Nothing came of the input; that too is kept, in the log that was named.
             logs.retain(|log| Some(&log.run) == request.provided.run.as_ref());
             if let (true, Some(run)) = (logs.is_empty(), &request.provided.run) {
@@ -160,7 +158,7 @@ impl Committer {
             path: request.path.clone(),
             input_sha256,
             input_bytes,
-            from_offset: 0,
+            from_offset: request.from_offset,
             rows,
             sources: log.sources.iter().cloned().collect(),
             leaves,
@@ -182,7 +180,10 @@ impl Committer {
 
 fn batch_id(run: &RunId, request: &IngestRequest, input: &ContentId) -> Result<BatchId, StoreError> {
     let mut hasher = Sha256::new();
-    for part in [run.as_str(), &request.format.to_string(), &input.to_hex()] {
+    let offset = (request.from_offset > 0).then(|| request.from_offset.to_string());
+    let format = request.format.to_string();
+    let input = input.to_hex();
+    for part in [run.as_str(), &format, &input].into_iter().chain(offset.as_deref()) {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

@@ -12,6 +12,7 @@ const MAX_COUNTED: usize = 1 << 20;
 /// A growing file or a pipe has no final hash, so an input is named by its first line: those differ in time or id.
 #[derive(Debug, Default)]
 pub(super) struct StreamIdentity {
+    from_offset: u64,
     first_line: Option<[u8; 32]>,
     seen: HashMap<[u8; 8], u32>,
 }
@@ -23,6 +24,11 @@ pub(super) struct EventIdentity {
 }
 
 impl StreamIdentity {
+    /// Of an input that begins there in its stream.
+    pub(super) fn from(from_offset: u64) -> Self {
+        Self { from_offset, ..Self::default() }
+    }
+
     /// Call for every line, in order.
     pub(super) fn note_line(&mut self, line: &[u8]) {
         if self.first_line.is_none() {
@@ -49,6 +55,9 @@ impl StreamIdentity {
                 let ordinal = self.ordinal(content);
                 part(b"stream");
                 part(&self.first_line.unwrap_or_default());
+                if self.from_offset > 0 {
+                    part(&self.from_offset.to_be_bytes());
+                }
                 part(content);
                 part(&ordinal.to_be_bytes());
             }

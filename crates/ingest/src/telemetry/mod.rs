@@ -8,14 +8,18 @@ mod ambient;
 mod bind;
 mod chunk;
 mod commit;
+mod follow;
 mod identity;
 mod loss;
 mod prepare;
+mod report;
 mod request;
 mod row;
 
 pub use ambient::{AMBIENT, ambient_run};
 pub use bind::{BindError, BoundScope, bind};
+pub use follow::{Follower, Piece};
+pub use report::{IngestReport, ReceiverSummary, RowDocument};
 pub use request::IngestRequest;
 pub use row::{RowResult, RowStatus};
 

@@ -20,7 +20,7 @@ use agentprov_model::{
 use agentprov_store::{Prepared, Reader, RunNo, StoreError};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 /// Logs that one ingest opens: a stranger's host names must not fill the store with runs.
@@ -36,6 +36,8 @@ pub(super) struct Preparer<'r> {
     redactor: Redactor,
     stream: StreamIdentity,
     logs: HashMap<RunId, LogNo>,
+    /// Logs in which the rules were named.
+    judged: HashSet<RunId>,
     /// Logs of the store when the ingest began.
     stored: HashMap<RunId, Option<RunNo>>,
     totals: RowTotals,
@@ -79,8 +81,9 @@ impl<'r> Preparer<'r> {
             judge,
             clock,
             redactor: Redactor::new(),
-            stream: StreamIdentity::default(),
+            stream: StreamIdentity::from(request.from_offset),
             logs: HashMap::new(),
+            judged: HashSet::new(),
             stored: HashMap::new(),
             totals: RowTotals::default(),
             last_at: None,
@@ -101,8 +104,8 @@ impl<'r> Preparer<'r> {
         let path = &self.request.path;
         let unreadable = |source| IngestError::Input { path: path.clone(), source };
         loop {
-            let waits = self.request.live && !lines.has_line();
-            if waits && !self.chunk.is_empty() && !send(std::mem::take(&mut self.chunk)) {
+            // A live source may pause here: what it said so far is judged and kept at once.
+            if lines.may_wait() && !self.chunk.is_empty() && !send(std::mem::take(&mut self.chunk)) {
                 return Ok(());
             }
             let line = match lines.next_line() {
@@ -187,13 +190,9 @@ impl<'r> Preparer<'r> {
 
     fn event(&mut self, row: Row<'_>, mut draft: Draft) -> Result<(), StoreError> {
         let recorded = (self.clock)();
-        if let Some((source, vantage)) = &self.request.label {
-            draft.event.source = source.clone();
-            draft.vantage = *vantage;
-        }
         let content = content_digest(&row, &draft);
         let identity = self.stream.of(&draft.event.source, draft.event.native_id.as_deref(), &content);
-        let at = self.settle_time(&mut draft, &identity, recorded);
+        let mut at = self.settle_time(&mut draft, &identity, recorded);
         let resolved = self.bindings.resolve(&draft.event.identity, at, &self.request.provided);
         let mut result = RowResult::of(row.line, RowStatus::Ingested, row.format);
         result.event_type = Some(draft.event.event_type());
@@ -201,6 +200,7 @@ impl<'r> Preparer<'r> {
         result.raw_event_id.clone_from(&draft.event.native_id);
         result.identity_keys = identity_keys(&draft.event.identity);
         result.correlation_method = Some(resolved.correlation.method_name());
+        result.bound = resolved.correlation.state == ResolutionState::Bound;
         result.context_dropped.clone_from(&row.context);
         if self.request.drop_uncorrelated && resolved.correlation.state == ResolutionState::Unattributed {
             result.status = RowStatus::DroppedUncorrelated;
@@ -213,18 +213,18 @@ impl<'r> Preparer<'r> {
         let mut id = identity.event_id(at);
         draft.event.scope = scope;
         draft.event.correlation = correlation;
-        let earlier = self.earlier(&ambient, &log, id, &identity, draft.at.is_none())?;
+        let earlier = self.earlier(&ambient, &log, (id, at), &identity, draft.at.is_none())?;
         // What was judged when it was first appended is not judged by other lights now.
         let judge = earlier.is_none();
-        if let Some((known, place)) = earlier {
-            (id, log) = (known, place);
+        if let Some((known, place, then)) = earlier {
+            (id, log, at) = (known, place, then);
         }
         let raw = self.raw(&row, &mut draft, content);
         result.event_id = Some(id);
         result.log = Some(log.clone());
         self.close_at_exit(&draft, at, recorded);
         self.last_at = Some(at);
-        self.append_event(Appending { id, at, recorded, log, raw, judge }, draft);
+        result.decisions = self.append_event(Appending { id, at, recorded, log, raw, judge }, draft);
         self.report(result);
         Ok(())
     }
@@ -243,20 +243,20 @@ impl<'r> Preparer<'r> {
         &mut self,
         ambient: &RunId,
         log: &RunId,
-        id: EventId,
+        (id, at): (EventId, EventTime),
         identity: &EventIdentity,
         untimed: bool,
-    ) -> Result<Option<(EventId, RunId)>, StoreError> {
+    ) -> Result<Option<(EventId, RunId, EventTime)>, StoreError> {
         for place in [ambient, log] {
             let Some(run) = self.stored_run(place)? else { continue };
             if untimed {
                 let key = identity.key();
                 let key = IndexKey { kind: KeyKind::Untimed, value: key.as_bytes() };
                 if let Some((_, fact)) = self.reader.facts_by_key(run, key)?.into_iter().next() {
-                    return Ok(Some((fact.id, place.clone())));
+                    return Ok(Some((fact.id, place.clone(), fact.at)));
                 }
             } else if place != log && self.reader.event(run, &id)?.is_some() {
-                return Ok(Some((id, place.clone())));
+                return Ok(Some((id, place.clone(), at)));
             }
         }
         Ok(None)
@@ -289,7 +289,8 @@ impl<'r> Preparer<'r> {
         Some(kept)
     }
 
-    fn append_event(&mut self, place: Appending, draft: Draft) {
+    /// Gives the decisions that the judge came to.
+    fn append_event(&mut self, place: Appending, draft: Draft) -> Vec<EventId> {
         let Appending { id, at, recorded, log, raw, judge } = place;
         let source = draft.event.source.clone();
         let process = draft.event.identity.process_key().map(|key| key.id());
@@ -300,27 +301,42 @@ impl<'r> Preparer<'r> {
         let attempt = AttemptNo(0);
         let fact = Fact { id, at, recorded, attempt, vantage: draft.vantage, basis, process, tid, redacted, what };
         let mut derived = Vec::new();
+        let mut decisions = Vec::new();
         if judge {
+            self.say_rules(&log, at, recorded);
             let mut ordinal = 0u32;
             self.judge.judge(&fact, &mut |by_judge: Derived| {
                 let derived_id = EventId::derive(by_judge.at, &[b"derived", id.as_bytes(), &ordinal.to_be_bytes()]);
                 ordinal += 1;
+                if matches!(by_judge.what, What::Decision(_)) {
+                    decisions.push(derived_id);
+                }
                 let fact = engine_fact(derived_id, by_judge.at, recorded, Basis::Derived, by_judge.what);
                 derived.push(Fact { process: by_judge.process, ..fact });
                 derived_id
             });
         }
-        let (is_new, log) = (!self.logs.contains_key(&log), self.log(log));
-        if let Some(applied) = self.judge.applied().filter(|_| is_new) {
-            let identity = serde_json::to_vec(&applied).unwrap_or_default();
-            let fact = engine_fact(EventId::derive(at, &[b"rules", &identity]), at, recorded, Basis::Derived, applied);
-            self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
-        }
+        let log = self.log(log);
         self.chunk.raw_bytes += raw.as_ref().map_or(0, Vec::len);
         let event = Some(EventEntry { id, at, source, raw });
         self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event });
         let entries = derived.iter().map(|fact| Entry { log, fact: Prepared::new(fact), event: None });
         self.chunk.entries.extend(entries);
+        decisions
+    }
+
+    /// Says once in each log which rules look at what comes.
+    fn say_rules(&mut self, log: &RunId, at: EventTime, recorded: EventTime) {
+        if self.judged.contains(log) {
+            return;
+        }
+        self.judged.insert(log.clone());
+        let Some(what) = self.judge.applied() else { return };
+        let rules = serde_json::to_vec(&what).unwrap_or_default();
+        let id = EventId::derive(at, &[b"rules", log.as_str().as_bytes(), &rules]);
+        let fact = engine_fact(id, at, recorded, Basis::Derived, what);
+        let log = self.log(log.clone());
+        self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
     }
 
     fn close_at_exit(&mut self, draft: &Draft, at: EventTime, recorded: EventTime) {

@@ -2,7 +2,7 @@
 
 use crate::correlate::Provided;
 use crate::receivers::Format;
-use agentprov_model::{ClassTable, SourceName, Vantage};
+use agentprov_model::ClassTable;
 use std::sync::Arc;
 
 /// What an ingest is asked to do.
@@ -12,6 +12,8 @@ pub struct IngestRequest {
     pub format: Format,
     /// Name of the input, `-` for standard input.
     pub path: String,
+    /// Where in a stream that is read piece by piece this input begins: tells its lines from those of other pieces.
+    pub from_offset: u64,
     /// Context that the caller names for all rows.
     pub provided: Provided,
     /// Refuse rows that name application context.
@@ -20,12 +22,6 @@ pub struct IngestRequest {
     pub drop_uncorrelated: bool,
     /// Keep the raw rows, secrets taken out.
     pub keep_raw: bool,
-    /// What to call the source instead of what the rows say, for events that a caller hands over one by one.
-    pub label: Option<(SourceName, Vantage)>,
-    /// Write a manifest of the batch.
-    pub manifest: bool,
-    /// Rows come as things happen: commit what is there before waiting for more.
-    pub live: bool,
     /// This host, for rows that do not name theirs.
     pub host: String,
     /// Classes of destinations and paths.

@@ -52,6 +52,10 @@ pub struct RowResult {
     pub identity_keys: Vec<String>,
     /// How it was tied to its scope.
     pub correlation_method: Option<&'static str>,
+    /// It was tied to one scope.
+    pub bound: bool,
+    /// What rules decided about it.
+    pub decisions: Vec<EventId>,
     /// Places of application context in it, which was not believed.
     pub context_dropped: Vec<String>,
     /// Why it failed or was skipped.
@@ -71,6 +75,8 @@ impl RowResult {
             raw_event_id: None,
             identity_keys: Vec::new(),
             correlation_method: None,
+            bound: false,
+            decisions: Vec::new(),
             context_dropped: Vec::new(),
             error: None,
         }

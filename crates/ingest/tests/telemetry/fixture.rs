@@ -27,13 +27,11 @@ pub(crate) fn request() -> IngestRequest {
     IngestRequest {
         format: Format::Auto,
         path: "-".into(),
+        from_offset: 0,
         provided: Provided::default(),
         strict: false,
         drop_uncorrelated: false,
         keep_raw: true,
-        label: None,
-        manifest: true,
-        live: false,
         host: "here".into(),
         table: Arc::new(ClassTable::builtin().clone()),
     }

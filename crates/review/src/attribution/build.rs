@@ -66,7 +66,7 @@ impl Builder {
         said.dedup();
         let status = match recorded {
             0 => self.status_of_said(&said),
-            1 => LineStatus::Owned,
+            _ if self.one_attempt(&claims) => LineStatus::Owned,
             _ => LineStatus::Ambiguous,
         };
         claims.extend(said);
@@ -82,6 +82,12 @@ impl Builder {
             });
         let Evidence { side, line, commit, .. } = evidence;
         LineAttribution { line, side, status, claims, earlier, contradicted, commit, reason }
+    }
+
+    /// Whether all recorded deeds are of one attempt: then it is known whose they are, if not which of them it was.
+    fn one_attempt(&self, claims: &[ClaimId]) -> bool {
+        let attempt = |id: &ClaimId| self.claim(*id).deed.as_ref().map(|deed| (&deed.run_id, &deed.attempt_id));
+        claims.iter().all(|id| attempt(id) == attempt(&claims[0]))
     }
 
     /// Of what is merely said, the strongest kind counts; it names an owner only where it names one.

@@ -120,16 +120,30 @@ impl Author {
     }
 }
 
-/// The recorded deed beneath a claim.
+/// A process that may have written.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
-pub struct Deed {
-    /// Run.
-    pub run_id: String,
+pub struct Writer {
     /// Process.
     pub process_id: String,
     /// What it ran, as a shell line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+}
+
+/// The recorded deed beneath a claim.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
+pub struct Deed {
+    /// Run.
+    pub run_id: String,
+    /// Process; absent where several had the file open for writing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process_id: Option<String>,
+    /// What it ran, as a shell line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The processes of which one wrote, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<Writer>,
     /// Attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt_id: Option<String>,

@@ -17,7 +17,7 @@ pub use asserted::{AgentTrace, TraceError};
 pub use blame::{BlamedFile, blame};
 pub use claim::{
     Attribution, Author, Claim, ClaimId, Confidence, Deed, FileAttribution, LineAttribution, LineSide, LineStatus,
-    Method,
+    Method, Writer,
 };
 pub use error::AttributionError;
 

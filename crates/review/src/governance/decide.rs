@@ -30,7 +30,7 @@ pub fn decide(policy: &Policy, counts: &Counts) -> Vec<FiredRule> {
     let mut fired = Vec::new();
     let mut check = |code: String, limits: &Limits, count: u64, what: &str, to_clear: &str| {
         if let Some((outcome, threshold)) = limits.reached(count) {
-            let message = format!("{count} {what}; the policy says {outcome} from {threshold} on");
+            let message = format!("{what}: {count}; the policy says {outcome} from {threshold} on");
             let to_clear = to_clear.to_owned();
             fired.push(FiredRule { code, outcome, count, threshold, message, to_clear, evidence: Vec::new() });
         }
@@ -39,7 +39,7 @@ pub fn decide(policy: &Policy, counts: &Counts) -> Vec<FiredRule> {
         "unknown_lines".into(),
         &policy.unknown_lines,
         counts.unknown_lines,
-        "changed lines have no owner on the ground that the policy asks for",
+        "changed lines without an owner on the ground that the policy asks for",
         "record the agent with `agentprov record`, or hand in the evidence of the clone in which it was recorded",
     );
     for severity in Severity::ALL {
@@ -65,35 +65,35 @@ pub fn decide(policy: &Policy, counts: &Counts) -> Vec<FiredRule> {
         "coverage_gap".into(),
         &policy.coverage_gaps,
         counts.gaps,
-        "parts of the change were not scanned",
+        "parts of the change that were not scanned",
         "make them scannable, or have somebody read them",
     );
     check(
         "contradiction".into(),
         &policy.contradictions,
         counts.contradicted_lines,
-        "changed lines have claims that contradict each other",
+        "changed lines with claims that contradict each other",
         "find out which claim is wrong: `agentprov blame FILE:LINE --rev REV` lists them",
     );
     check(
         "policy_change".into(),
         &policy.policy_changes,
         counts.policy_changes,
-        "files of the review policy are part of the change",
+        "files of the review policy in the change",
         "review the policy in a change of its own; this one is judged by the policy of its base",
     );
     check(
         "bot_block_override".into(),
         &policy.bot_block_overrides,
         counts.signals.bot_block_overrides,
-        "blocks by bots were merged over",
+        "blocks by bots that were merged over",
         "have the bot's findings resolved before the merge",
     );
     check(
         "force_push_after_approval".into(),
         &policy.force_push_after_approval,
         counts.signals.force_push_after_approval,
-        "forced pushes came after an approval",
+        "forced pushes after an approval",
         "ask for a new approval",
     );
     fired.sort_by_key(|rule| std::cmp::Reverse(rule.outcome));

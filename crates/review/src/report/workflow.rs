@@ -28,7 +28,7 @@ pub fn workflow_commands(review: &Review) -> String {
         }
         shown[place] += 1;
         let title = format!("{} ({})", finding.rule, finding.severity);
-        let message = format!("{} {}", finding.message, finding.help);
+        let message = format!("{}. {}", finding.message.trim_end_matches('.'), finding.help);
         let _ = writeln!(
             text,
             "::{level} file={},line={},endLine={},title={}::{}",

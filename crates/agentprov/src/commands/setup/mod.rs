@@ -33,7 +33,7 @@ pub(crate) struct Setup {
     /// Whose settings
     #[arg(value_enum)]
     agent: target::Agent,
-    /// The settings of the user, for all projects [default]
+    /// The settings of the user, for all projects (the default)
     #[arg(long, conflicts_with = "project")]
     user: bool,
     /// The settings of this project: of the git work tree around this folder, else of the folder

@@ -1,26 +1,29 @@
 //! `agentprov telemetry bind`.
 
-use super::scope::{now, parse_time};
+use super::scope::time;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
-use crate::render;
+use agentprov_ingest::hooks::wall_clock;
 use agentprov_ingest::telemetry::{BindError, bind};
 use agentprov_model::telemetry::Authority;
 use agentprov_model::{
-    AttemptId, BindingId, Confidence, EventTime, LogicalProcessId, RunId, ScopeBinding, ScopeIds, SessionId, ToolCallId,
+    AttemptId, BindingId, Confidence, LogicalProcessId, RunId, ScopeBinding, ScopeIds, SessionId, ToolCallId,
 };
 use clap::Args;
 use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// The contract's name for bindings of a harness.
-const DEFAULT_SOURCE: &str = "harness_tool_call_scope";
+/// Source of bindings that an agent makes about itself.
+const ASSERTED: &str = "ai_asserted";
+/// What a window that lasts gets as its end.
+const OPEN: &str = "open";
 
-/// Says which runtime identities belong to a tool call while a window lasts. What was seen before is resolved again.
+/// Ties a scope to runtime identities, so that what sensors report of them finds its run. Events that came before are
+/// resolved again.
 #[derive(Args, Debug)]
 pub(crate) struct Bind {
-    /// The run
+    /// The run; it need not exist
     #[arg(long, value_name = "RUN")]
     run: RunId,
     /// The tool call
@@ -35,105 +38,102 @@ pub(crate) struct Bind {
     /// The process, by the application's name for it
     #[arg(long, value_name = "ID")]
     process: Option<LogicalProcessId>,
-    /// Container, cut or whole
+    /// The container, its id whole or cut
     #[arg(long, value_name = "ID")]
     container_id: Option<String>,
-    /// Cgroup
+    /// The cgroup, by id or path
     #[arg(long, value_name = "ID")]
     cgroup_id: Option<String>,
-    /// First process of the tree
+    /// Pid of the first process of the scope
     #[arg(long, value_name = "PID")]
     root_pid: Option<u32>,
-    /// Process
+    /// Pid of the process
     #[arg(long, value_name = "PID")]
     pid: Option<u32>,
-    /// Begin of the window [default: now]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    started_at: Option<EventTime>,
-    /// End of the window [default: open]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    ended_at: Option<EventTime>,
-    /// Who says so
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_SOURCE)]
+    /// When the scope began [default: now]
+    #[arg(long, value_name = "TIME")]
+    started_at: Option<String>,
+    /// When it ended [default: it lasts]
+    #[arg(long, value_name = "TIME")]
+    ended_at: Option<String>,
+    /// Who says so; a claim of an agent about itself is ai_asserted
+    #[arg(long, value_name = "NAME", default_value = "harness_tool_call_scope")]
     source: String,
-    /// How sure that is, from 0 to 1
-    #[arg(long, value_name = "NUMBER", default_value = "1.0", value_parser = parse_confidence)]
-    confidence: Confidence,
-    /// Print a document
-    #[arg(long)]
-    json: bool,
-}
-
-fn parse_confidence(text: &str) -> Result<Confidence, String> {
-    match text.parse::<f64>() {
-        Ok(number) if (0.0..=1.0).contains(&number) => {
-            Ok(Confidence::from_thousandths((number * 1000.0).round() as u16))
-        }
-        _ => Err(format!("'{text}' is no number from 0 to 1")),
-    }
+    /// How sure that is, from 0 to 1; a claim of an agent counts 0.5 at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0)]
+    confidence: f64,
 }
 
 impl Bind {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let json = self.json;
+        let now = wall_clock();
+        let mut binding = self.binding(now)?;
+        binding.id = id_of(&binding)?;
         let store = context.store_or_new()?;
-        let now = now();
-        let bound = bind(&store, self.binding(now)?, now).map_err(|error| match error {
+        let bound = bind(&store, binding, now).map_err(|error| match error {
             BindError::NoIdentity => Failure::usage(error.to_string())
-                .hint("give one of --process --container-id --cgroup-id --root-pid --pid"),
+                .hint("add --process, --container-id, --cgroup-id, --pid or --root-pid"),
             BindError::Backwards { .. } => Failure::usage(error.to_string()),
             BindError::Store(error) => error.into(),
         })?;
-        let row = agentprov_graph::telemetry::BindingRow::of(&bound.binding);
-        if json {
-            render::json(&serde_json::json!({ "binding": row, "resolved": bound.resolved }))?;
-            return Ok(ExitCode::SUCCESS);
-        }
+        let ended = bound.binding.ended.map_or_else(|| OPEN.to_owned(), |ended| ended.to_rfc3339());
         writeln!(
             anstream::stdout(),
-            "binding={} run={} tool_call={} confidence={} resolved={}",
-            row.id,
-            row.run_id,
-            row.tool_call_id,
-            row.confidence,
+            "binding_id={} run={} tool_call={} source={} confidence={} started_at={} ended_at={ended} resolved={}",
+            bound.binding.id,
+            bound.binding.run,
+            self.tool_call,
+            bound.binding.source,
+            bound.binding.confidence,
+            bound.binding.started.to_rfc3339(),
             bound.resolved,
         )?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn binding(self, now: EventTime) -> Result<ScopeBinding, Failure> {
-        // An agent that speaks for itself is believed less, whatever number it gives.
-        let authority = match self.source.as_str() {
-            "agent" | "sdk" | "zero_sdk" => Authority::Asserted,
-            _ => Authority::Harness,
-        };
-        let mut binding = ScopeBinding {
-            id: BindingId::new("bind-0").map_err(|error| Failure::new(error.to_string()))?,
-            run: self.run,
+    fn binding(&self, now: agentprov_model::EventTime) -> Result<ScopeBinding, Failure> {
+        let confidence = Confidence::from_fraction(self.confidence)
+            .ok_or_else(|| Failure::usage(format!("--confidence {} is not between 0 and 1", self.confidence)))?;
+        let source = agentprov_model::SourceName::new(&*self.source)
+            .map_err(|error| Failure::usage(format!("--source '{}': {error}", self.source)))?;
+        let at = |flag, text: &Option<String>| text.as_deref().map(|text| time(flag, text)).transpose();
+        let authority = if self.source == ASSERTED { Authority::Asserted } else { Authority::Harness };
+        Ok(ScopeBinding {
+            id: BindingId::new("bind-new").map_err(|error| Failure::new(error.to_string()))?,
+            run: self.run.clone(),
             scope: ScopeIds {
-                rollout: None,
-                session: self.session,
-                attempt: self.attempt,
-                tool_call: Some(self.tool_call),
-                process: self.process,
-                snapshot: None,
+                session: self.session.clone(),
+                attempt: self.attempt.clone(),
+                tool_call: Some(self.tool_call.clone()),
+                process: self.process.clone(),
+                ..ScopeIds::default()
             },
-            container: self.container_id,
-            cgroup: self.cgroup_id,
+            container: some_text("--container-id", &self.container_id)?,
+            cgroup: some_text("--cgroup-id", &self.cgroup_id)?,
             root_pid: self.root_pid,
             pid: self.pid,
             boot: None,
             start_ticks: None,
-            started: self.started_at.unwrap_or(now),
-            ended: self.ended_at,
-            source: self.source,
+            started: at("--started-at", &self.started_at)?.unwrap_or(now),
+            ended: at("--ended-at", &self.ended_at)?,
+            source: source.to_string(),
             authority,
-            confidence: self.confidence,
-        };
-        // The same words again name the same binding.
-        let text = serde_json::to_vec(&binding).map_err(|error| Failure::new(error.to_string()))?;
-        let hex: String = Sha256::digest(&text)[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-        binding.id = BindingId::new(format!("bind-{hex}")).map_err(|error| Failure::new(error.to_string()))?;
-        Ok(binding)
+            confidence,
+        })
     }
+}
+
+/// An empty identity would match whatever names none.
+fn some_text(flag: &str, text: &Option<String>) -> Result<Option<String>, Failure> {
+    match text.as_deref().map(str::trim) {
+        Some("") => Err(Failure::usage(format!("{flag} is empty"))),
+        other => Ok(other.map(str::to_owned)),
+    }
+}
+
+/// The same binding has the same id, so that making it twice makes it once.
+fn id_of(binding: &ScopeBinding) -> Result<BindingId, Failure> {
+    let bytes = serde_json::to_vec(binding)?;
+    let hex = data_encoding::HEXLOWER.encode(&Sha256::digest(bytes)[..8]);
+    BindingId::new(format!("bind-{hex}")).map_err(|error| Failure::new(error.to_string()))
 }

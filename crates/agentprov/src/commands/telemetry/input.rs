@@ -1,96 +1,124 @@
-//! Where rows come from: a file, standard input, or a file that grows.
+//! What all commands that take telemetry in have in common: rules, request, and the call.
 
+use super::scope::Scope;
+use crate::commands::record_rules::load;
+use crate::context::Context;
 use crate::failure::Failure;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use agentprov_ingest::hooks::wall_clock;
+use agentprov_ingest::receivers::Format;
+use agentprov_ingest::telemetry::{IngestError, IngestReport, IngestRequest, RowResult, ingest};
+use agentprov_ingest::{Judge, Unjudged};
+use agentprov_model::ClassTable;
+use agentprov_policy::{RuleSet, TelemetryJudge};
+use agentprov_store::Store;
+use clap::Args;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-/// How often a file is asked whether it has grown.
-const INTERVAL: Duration = Duration::from_millis(100);
-
-/// An input, and whether rows come as things happen.
-pub(super) struct Input {
-    pub(super) reader: Box<dyn Read + Send>,
-    pub(super) name: String,
-    pub(super) live: bool,
+/// Rules that judge what comes in.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Rules")]
+pub(super) struct Rules {
+    /// Judge with the rules of this file [default: the built-in ones]
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// Do not judge
+    #[arg(long, conflicts_with = "rules")]
+    no_policy: bool,
 }
 
-impl Input {
-    /// Opens a file, or standard input for `-`.
-    pub(super) fn open(path: &Path, follow: Option<Option<Duration>>) -> Result<Self, Failure> {
-        let name = path.display().to_string();
-        let unreadable = |error: io::Error| {
-            Failure::new(format!("can't read {name}: {error}")).hint("name a file with --file, or - for standard input")
+impl Rules {
+    pub(super) fn load(&self) -> Result<Option<Arc<RuleSet>>, Failure> {
+        if self.no_policy {
+            return Ok(None);
+        }
+        load(self.rules.as_deref()).map(|rules| Some(Arc::new(rules)))
+    }
+}
+
+/// What becomes of odd rows.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Rows {
+    /// Refuse rows that name application context, such as a run_id
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Leave out rows that bind to no scope
+    #[arg(long)]
+    pub(super) drop_uncorrelated: bool,
+    /// Keep only what was understood of each row, not the row itself
+    #[arg(long)]
+    pub(super) no_raw: bool,
+}
+
+/// Takes inputs in.
+pub(super) struct Intake {
+    store: Store,
+    rules: Option<Arc<RuleSet>>,
+    pub(super) request: IngestRequest,
+}
+
+impl Intake {
+    /// Mistakes in rules are found before anything is read.
+    pub(super) fn new(
+        context: &Context,
+        rules: &Rules,
+        scope: &Scope,
+        rows: &Rows,
+        format: Format,
+        path: String,
+    ) -> Result<Self, Failure> {
+        let rules = rules.load()?;
+        let table = match &rules {
+            Some(rules) => rules.table().clone(),
+            None => ClassTable::builtin().clone(),
         };
-        if path == Path::new("-") {
-            if follow.is_some() {
-                return Err(Failure::usage("--follow needs a file; standard input is read as it comes anyway"));
-            }
-            return Ok(Self { reader: Box::new(io::stdin()), name, live: true });
-        }
-        let file = File::open(path).map_err(unreadable)?;
-        let kind = file.metadata().map_err(unreadable)?.file_type();
-        if kind.is_dir() {
-            return Err(Failure::usage(format!("{name} is a folder")).hint("name a file with --file"));
-        }
-        if let Some(idle) = follow {
-            let reader = Box::new(Following::new(path.to_owned(), file, idle).map_err(unreadable)?);
-            return Ok(Self { reader, name, live: true });
-        }
-        let live = kind.is_fifo() || kind.is_socket() || kind.is_char_device();
-        Ok(Self { reader: Box::new(file), name, live })
+        let request = IngestRequest {
+            format,
+            path,
+            from_offset: 0,
+            provided: scope.provided(),
+            strict: rows.strict,
+            drop_uncorrelated: rows.drop_uncorrelated,
+            keep_raw: !rows.no_raw,
+            host: host_name(),
+            table: Arc::new(table),
+        };
+        Ok(Self { store: context.store_or_new()?, rules, request })
+    }
+
+    /// Where it is kept how far followed files were read.
+    pub(super) fn follow_folder(&self) -> PathBuf {
+        self.store.dir().join("follow")
+    }
+
+    /// Takes an input in; `on_row` hears of each row when it is safe.
+    pub(super) fn take(
+        &self,
+        input: impl Read + Send,
+        on_row: &mut dyn FnMut(&RowResult),
+    ) -> Result<IngestReport, Failure> {
+        let judge: Box<dyn Judge> = match &self.rules {
+            Some(rules) => Box::new(TelemetryJudge::new(Arc::clone(rules))),
+            None => Box::new(Unjudged),
+        };
+        let mut report = IngestReport::default();
+        let summary = ingest(&self.store, input, &self.request, judge, &wall_clock, &mut |row| {
+            report.row(row);
+            on_row(row);
+        })
+        .map_err(|error| match error {
+            IngestError::Store(error) => Failure::from(error),
+            IngestError::Input { .. } | IngestError::Thread => Failure::new(error.to_string())
+                .hint("what came before is kept; take the same input in again to complete it"),
+        })?;
+        Ok(report.finish(&self.request, &summary))
     }
 }
 
-/// A file that grows and is rotated: at its end it waits, and goes on with the file that has taken its name.
-struct Following {
-    path: PathBuf,
-    file: File,
-    inode: (u64, u64),
-    /// Ends the input after this long without a new byte.
-    idle: Option<Duration>,
-}
-
-impl Following {
-    fn new(path: PathBuf, file: File, idle: Option<Duration>) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Self { path, file, inode: (metadata.dev(), metadata.ino()), idle })
-    }
-
-    /// Takes up the file that has the name now, where that is another one or was cut.
-    fn changed(&mut self) -> io::Result<()> {
-        let Ok(metadata) = std::fs::metadata(&self.path) else { return Ok(()) };
-        let inode = (metadata.dev(), metadata.ino());
-        if inode != self.inode {
-            self.file = File::open(&self.path)?;
-            self.inode = inode;
-        } else if metadata.len() < self.file.stream_position()? {
-            self.file.seek(SeekFrom::Start(0))?;
-        }
-        Ok(())
-    }
-}
-
-impl Read for Following {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let began = Instant::now();
-        loop {
-            let count = self.file.read(into)?;
-            if count > 0 {
-                return Ok(count);
-            }
-            if self.idle.is_some_and(|idle| began.elapsed() >= idle) {
-                return Ok(0);
-            }
-            std::thread::sleep(INTERVAL);
-            // What was written to the old file before it was renamed comes first.
-            let count = self.file.read(into)?;
-            if count > 0 {
-                return Ok(count);
-            }
-            self.changed()?;
-        }
-    }
+/// This host, as sensors on it name it.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }

@@ -1,7 +1,10 @@
-//! `agentprov telemetry`.
+//! `agentprov telemetry`: what sensors and harnesses report, taken in and looked at.
 
+mod batches;
 mod bind;
-mod ingest;
+mod bindings;
+mod correlations;
+mod event;
 mod input;
 mod jsonl;
 mod list;
@@ -12,26 +15,26 @@ use crate::context::Context;
 use crate::failure::CommandResult;
 use clap::Subcommand;
 
-/// What sensors saw: take it in, tie it to runs, look at it.
+/// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Telemetry {
-    /// Say which processes belong to a tool call, and while when
+    /// Tie a scope to a process, container or cgroup
     Bind(bind::Bind),
-    /// Take in one event
-    Ingest(ingest::Ingest),
-    /// Take in rows of a sensor's JSON lines
+    /// List what ties scopes to processes, containers and cgroups
+    Bindings(bindings::Bindings),
+    /// Take one event in
+    Ingest(event::Ingest),
+    /// Take the rows of a file or of standard input in
     IngestJsonl(jsonl::IngestJsonl),
-    /// Take in alerts of Falco
+    /// Take Falco's JSON output in
     IngestFalco(jsonl::IngestFalco),
-    /// Events of a run, oldest first
+    /// List the events of a run, oldest first
     List(list::List),
-    /// What was taken in together
-    Batches(list::Batches),
-    /// Which processes were said to belong to what
-    Bindings(list::Bindings),
-    /// How events were tied to their scopes
-    Correlations(list::Correlations),
-    /// Counts of events by windows of time
+    /// Say how events came to their scope
+    Correlations(correlations::Correlations),
+    /// List the manifests of what was taken in
+    Batches(batches::Batches),
+    /// Count events in windows of 10 and 60 seconds
     Windows(windows::Windows),
 }
 
@@ -39,13 +42,13 @@ impl Telemetry {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         match self {
             Self::Bind(command) => command.run(context),
+            Self::Bindings(command) => command.run(context),
             Self::Ingest(command) => command.run(context),
             Self::IngestJsonl(command) => command.run(context),
             Self::IngestFalco(command) => command.run(context),
             Self::List(command) => command.run(context),
-            Self::Batches(command) => command.run(context),
-            Self::Bindings(command) => command.run(context),
             Self::Correlations(command) => command.run(context),
+            Self::Batches(command) => command.run(context),
             Self::Windows(command) => command.run(context),
         }
     }

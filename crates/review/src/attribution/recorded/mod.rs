@@ -7,7 +7,7 @@ mod text;
 
 use crate::attribution::AttributionError;
 use crate::attribution::agents::agent_of_program;
-use crate::attribution::claim::{Author, Claim, Deed, Method};
+use crate::attribution::claim::{Author, Claim, Deed, Method, Writer};
 use crate::change::{ChangedFile, GitLog, GitPosition, Origin as ChangeOrigin, Repository};
 use agentprov_graph::timeline::command_line;
 use agentprov_model::{EventTime, GitBlobId, OsBytes, ProcessId};
@@ -128,52 +128,56 @@ impl<'a> Recordings<'a> {
         let method = if origin.compared { Method::PreservedLine } else { Method::RecordedVersion };
         let mut recorded = Recorded { why: origin.why.clone(), ..Recorded::default() };
         for writing in &origin.writings {
-            self.claims(writing, method, &mut recorded.claims)?;
+            recorded.claims.push(self.claim(writing, method)?);
         }
         for writing in &origin.earlier {
-            self.claims(writing, method, &mut recorded.earlier)?;
+            recorded.earlier.push(self.claim(writing, method)?);
         }
         let recorded = Rc::new(recorded);
         self.by_origin.insert(Rc::as_ptr(origin), (origin.clone(), recorded.clone()));
         Ok(recorded)
     }
 
-    /// One claim for each process that may have written the version.
-    fn claims(&mut self, writing: &Writing, method: Method, claims: &mut Vec<Claim>) -> Result<(), AttributionError> {
+    /// Who wrote a version. Where several processes had the file open, the run and the tool call are known all the same.
+    fn claim(&mut self, writing: &Writing, method: Method) -> Result<Claim, AttributionError> {
         let version = &writing.version;
+        let mut writers: Vec<Writer> = Vec::with_capacity(version.writers.len());
         for writer in &version.writers {
             let command = self.command(writing.run, *writer, version.at)?;
-            let run = &self.lineage.runs.list[writing.run];
-            let attempt = run.attempts.iter().find(|attempt| attempt.no == version.attempt);
-            let started = attempt.map(|attempt| &attempt.started);
-            let deed = Deed {
-                run_id: run.row.id.to_string(),
-                process_id: writer.to_string(),
-                command,
-                attempt_id: started.map(|started| started.attempt_id.to_string()),
-                session_id: started.map(|started| started.session_id.to_string()),
-                tool_call_id: started.map(|started| started.tool_call_id.to_string()),
-                event_id: version.event.to_string(),
-                seq: version.seq,
-                at: version.at.to_rfc3339(),
-                path: version.workspace_path.as_ref().unwrap_or(&version.path).lossy().into_owned(),
-            };
-            let author = started
-                .and_then(|started| started.argv.first())
-                .map_or_else(|| Author::Command("(not known)".into()), |program| agent_of_program(&program.lossy()));
-            let basis = version.basis.max(method.basis());
-            claims.push(Claim {
-                method,
-                basis,
-                confidence: method.confidence(),
-                author,
-                session: None,
-                model: None,
-                deed: Some(deed),
-                said_in: None,
-            });
+            writers.push(Writer { process_id: writer.to_string(), command });
         }
-        Ok(())
+        let only = if writers.len() == 1 { writers.pop() } else { None };
+        let (process_id, command) = only.map(|writer| (writer.process_id, writer.command)).unzip();
+        let run = &self.lineage.runs.list[writing.run];
+        let attempt = run.attempts.iter().find(|attempt| attempt.no == version.attempt);
+        let started = attempt.map(|attempt| &attempt.started);
+        let deed = Deed {
+            run_id: run.row.id.to_string(),
+            process_id,
+            command: command.flatten(),
+            one_of: writers,
+            attempt_id: started.map(|started| started.attempt_id.to_string()),
+            session_id: started.map(|started| started.session_id.to_string()),
+            tool_call_id: started.map(|started| started.tool_call_id.to_string()),
+            event_id: version.event.to_string(),
+            seq: version.seq,
+            at: version.at.to_rfc3339(),
+            path: version.workspace_path.as_ref().unwrap_or(&version.path).lossy().into_owned(),
+        };
+        let author = started
+            .and_then(|started| started.argv.first())
+            .map_or_else(|| Author::Command("(not known)".into()), |program| agent_of_program(&program.lossy()));
+        Ok(Claim {
+            method,
+            // A version that was itself computed is no observation.
+            basis: version.basis.max(method.basis()),
+            confidence: method.confidence(),
+            author,
+            session: None,
+            model: None,
+            deed: Some(deed),
+            said_in: None,
+        })
     }
 
     fn command(&mut self, run: usize, process: ProcessId, at: EventTime) -> Result<Option<String>, AttributionError> {

@@ -1,0 +1,65 @@
+//! `agentprov daemon`.
+
+use crate::context::Context;
+use crate::failure::{CommandResult, Failure};
+use agentprov_server::{Options, Settings, serve};
+use clap::{Args, Subcommand};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+/// The service.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Daemon {
+    /// Serve the review API until told to stop
+    Serve(Serve),
+}
+
+/// Serves the review API over HTTP. What it accepted it decides, even when it is killed and started again.
+///
+/// Settings are taken from PROVENANCE_* variables; the page docs/server.md lists them.
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8574")]
+    listen: SocketAddr,
+    /// Ask for no token; on loopback addresses only
+    #[arg(long)]
+    no_auth: bool,
+    /// Another name under which clients may reach the service; may be repeated
+    #[arg(long = "allow-host", value_name = "NAME")]
+    hosts: Vec<String>,
+}
+
+impl Daemon {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let Self::Serve(command) = self;
+        command.run(context)
+    }
+}
+
+impl Serve {
+    fn run(self, context: &Context) -> CommandResult {
+        // A variable whose name or value is no text is none of ours.
+        let variables =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let settings = Settings::from_variables(variables)?;
+        for name in &settings.unknown {
+            let _ = writeln!(anstream::stderr(), "warning: {name} is no known setting");
+        }
+        let argv = vec!["agentprov".to_owned(), "daemon".to_owned(), "serve".to_owned()];
+        let options = Options { listen: self.listen, no_auth: self.no_auth, hosts: self.hosts, settings, argv };
+        let store = context.store_or_new()?;
+        serve(store, options, |started| {
+            let mut err = anstream::stderr().lock();
+            // Whoever started us may not read what we say.
+            let _ = writeln!(err, "listening on http://{}", started.listen);
+            let _ = match started.token_file {
+                Some(file) => writeln!(err, "token in {}", file.display()),
+                None => Ok(()),
+            };
+        })
+        .map_err(Failure::from)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,123 @@
+//! Reported events in; decisions and risks out.
+
+use crate::event::PolicyEvent;
+use crate::judge::{about_fact, audit, decision, risk};
+use crate::rules::RuleSet;
+use agentprov_ingest::{Emit, Judge};
+use agentprov_model::special::Severity;
+use agentprov_model::{EventTime, Fact, OsBytes, ResponseKind, RuleMode, RulesApplied, TelemetryEvent, Verdict, What};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Risks and readers of secrets that are remembered: a stranger's rows must not fill the memory. Beyond that a risk is
+/// raised for every event, never for none.
+const MAX_REMEMBERED: usize = 1 << 18;
+
+/// Name of a doer, or of a doer with a rule and an object.
+type Key = [u8; 16];
+
+/// Judges telemetry as it is taken in. It records and does nothing else: what is reported has happened already, on a
+/// host that may be another one.
+///
+/// What it emits depends on the rows alone, in their order, so that the same input gives the same facts.
+pub struct TelemetryJudge {
+    rules: Arc<RuleSet>,
+    raised: HashSet<Key>,
+    /// Who read a secret, and since when.
+    tainted: HashMap<Key, EventTime>,
+}
+
+impl TelemetryJudge {
+    /// A judge with these rules.
+    pub fn new(rules: Arc<RuleSet>) -> Self {
+        Self { rules, raised: HashSet::new(), tainted: HashMap::new() }
+    }
+
+    fn taint(&mut self, fact: &Fact, event: &PolicyEvent, doer: Key) {
+        let secret = crate::rules::secret_of(event, self.rules.table());
+        let holds = secret.is_some_and(|secret| secret.severity >= Severity::Medium);
+        let full = self.tainted.len() >= MAX_REMEMBERED && !self.tainted.contains_key(&doer);
+        if holds && event.reads && !event.failed && !full {
+            let since = self.tainted.entry(doer).or_insert(fact.at);
+            *since = (*since).min(fact.at);
+        }
+    }
+
+    fn first_time(&mut self, rule: &str, doer: Key, object: &OsBytes) -> bool {
+        let key = key(&[b"risk", rule.as_bytes(), &doer, object.as_bytes()]);
+        if self.raised.len() >= MAX_REMEMBERED {
+            return !self.raised.contains(&key);
+        }
+        self.raised.insert(key)
+    }
+}
+
+impl Judge for TelemetryJudge {
+    fn applied(&self) -> Option<What> {
+        Some(What::RulesApplied(RulesApplied {
+            ruleset: self.rules.digest().to_owned(),
+            rules: self.rules.rules().count() as u64,
+            mode: RuleMode::Detect,
+        }))
+    }
+
+    fn judge(&mut self, fact: &Fact, emit: &mut Emit<'_>) {
+        let What::Telemetry(told) = &fact.what else { return };
+        let Some(mut event) = PolicyEvent::of_telemetry(fact, told) else { return };
+        let doer = doer(told);
+        event.tainted = self.tainted.get(&doer).is_some_and(|since| *since <= fact.at);
+        let rules = Arc::clone(&self.rules);
+        let judgement = rules.judge(&event, RuleMode::Detect);
+        self.taint(fact, &event, doer);
+        if judgement.intended == Verdict::Allow {
+            return;
+        }
+        let object = event.object();
+        let Some(decision) = decision(fact, &judgement, &rules, RuleMode::Detect, object.clone()) else { return };
+        let decision = emit(about_fact(fact, What::Decision(decision)));
+        for rule in judgement.matched.iter().filter(|rule| rule.decision > Verdict::Allow) {
+            if !self.first_time(&rule.id, doer, &object) {
+                continue;
+            }
+            let risk = emit(about_fact(fact, What::RiskSignal(risk(fact, rule, decision, object.clone()))));
+            let evidence = match rule.response.as_slice() {
+                [] | [ResponseKind::Audit] => "on record".to_owned(),
+                _ => format!(
+                    "recorded; '{}' is not acted on: the event was reported after it had happened",
+                    rule.decision
+                ),
+            };
+            emit(about_fact(fact, What::ResponseAction(audit(fact.id, (risk, decision), fact.at, evidence))));
+        }
+    }
+}
+
+/// Names whoever did it, as far as the source told: process, container, host and scope.
+fn doer(told: &TelemetryEvent) -> Key {
+    let identity = &told.identity;
+    let number = |value: Option<u64>| value.map(u64::to_be_bytes).unwrap_or_default();
+    let word = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    let scope = serde_json::to_vec(&(&told.scope, &told.correlation.binding)).unwrap_or_default();
+    key(&[
+        b"doer",
+        word(told.host.as_deref()).as_bytes(),
+        word(identity.boot.as_ref().map(|boot| boot.0.as_str())).as_bytes(),
+        word(identity.container.as_deref()).as_bytes(),
+        word(identity.cgroup.as_deref()).as_bytes(),
+        &number(identity.tgid.or(identity.pid).map(u64::from)),
+        &number(identity.start_ticks),
+        &scope,
+    ])
+}
+
+fn key(parts: &[&[u8]]) -> Key {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let mut key = [0; 16];
+    key.copy_from_slice(&hasher.finalize()[..16]);
+    key
+}

@@ -1,0 +1,5 @@
+//! Decisions on changes, and the forms in which they leave.
+#![allow(clippy::unwrap_used)]
+
+mod monotone;
+mod reports;

@@ -1,0 +1,245 @@
+//! What an analysis comes to. It is kept as one document, from which every answer about it is taken.
+
+use crate::analysis::attribution::weigh;
+use crate::analysis::tally::{Lines, Tally, agent_name};
+use crate::analysis::{Analyst, decide, sarif};
+use crate::error::ServerError;
+use agentprov_attest::decision::{Outcome, Reason};
+use agentprov_attest::service_bundle::ServiceBundle;
+use agentprov_model::{ContentId, EventTime};
+use agentprov_review::attribution::{Sources, attribute};
+use agentprov_review::change::{Change, ChangedLine, LineChange, Payload, from_payload};
+use agentprov_review::detect::Capability;
+use agentprov_review::{Finding, FindingStatus, Review, ReviewedFinding, analyse};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+
+/// The kept document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// `an_...`
+    pub analysis_id: String,
+    /// `pd_...`
+    pub decision_id: String,
+    /// When it was decided, RFC 3339.
+    pub decided_at: String,
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The strongest reason.
+    pub rationale: String,
+    /// Every rule that fired.
+    pub reasons: Vec<Reason>,
+    /// What was not scanned.
+    pub gaps: Vec<String>,
+    /// Counts.
+    pub risk_summary: Value,
+    /// How many lines name an agent, in words.
+    pub provenance_status: String,
+    /// Mean confidence over the lines; none where there are no lines.
+    pub provenance_confidence: Option<f64>,
+    /// Label and digest of the policy.
+    pub policy_version: String,
+    /// The findings, as they are served.
+    pub findings: Vec<Value>,
+    /// The decision in the form of the existing service.
+    pub bundle: ServiceBundle,
+    /// The decision as a signed in-toto statement.
+    pub statement: Value,
+    /// The findings as SARIF.
+    pub sarif: Value,
+}
+
+/// What is computed before anything is signed: the same for the same input, rules and policy.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) payload: Payload,
+    pub(crate) change: Change,
+    pub(crate) lines: Lines,
+    pub(crate) review: Review,
+    pub(crate) risk_summary: Value,
+    pub(crate) capabilities: Vec<Capability>,
+    pub(crate) inputs: ContentId,
+    pub(crate) lines_digest: ContentId,
+    pub(crate) findings_digest: ContentId,
+}
+
+/// SHA-256 of bytes.
+pub fn digest(bytes: &[u8]) -> ContentId {
+    ContentId::from_bytes(Sha256::digest(bytes).into())
+}
+
+/// The name of the analysis of an input: equal inputs have one analysis.
+pub fn analysis_id(inputs: ContentId) -> String {
+    named("an", inputs)
+}
+
+pub(crate) fn named(prefix: &str, digest: ContentId) -> String {
+    let hex = digest.to_hex();
+    format!("{prefix}_{}", hex.get(..32).unwrap_or(&hex))
+}
+
+impl Analyst {
+    /// Analyses an input that was accepted, and signs the decision.
+    ///
+    /// # Errors
+    /// [`ServerError`] when the input can't be read any more or the decision can't be signed.
+    pub fn analyse(&self, input: &[u8], created: EventTime, now: EventTime) -> Result<(Report, Tally), ServerError> {
+        let judged = self.judge(input)?;
+        let id = analysis_id(judged.inputs);
+        let findings = served_findings(&judged, &id, now);
+        let signed = decide::sign(self, &judged, &id, now)?;
+        let (decision, bundle, statement) = (signed.decision, signed.bundle, signed.statement);
+        let tally = tally(&judged, decision.outcome);
+        let report = Report {
+            sarif: sarif::document(&judged, &id, created, now),
+            provenance_status: provenance_status(&judged.lines),
+            provenance_confidence: confidence(&judged.lines),
+            analysis_id: id,
+            decision_id: decision.decision_id,
+            decided_at: decision.decided_at,
+            outcome: decision.outcome,
+            rationale: decision.rationale,
+            reasons: decision.reasons,
+            gaps: judged.review.gaps.iter().map(ToString::to_string).collect(),
+            risk_summary: decision.risk_summary,
+            policy_version: decision.policy_version,
+            findings,
+            bundle,
+            statement,
+        };
+        Ok((report, tally))
+    }
+
+    /// Everything up to the signature.
+    pub(crate) fn judge(&self, input: &[u8]) -> Result<Judged, ServerError> {
+        let inputs = digest(input);
+        let refuse = |why: String| ServerError::Kept { id: analysis_id(inputs), why };
+        let payload: Payload = serde_json::from_slice(input).map_err(|error| refuse(error.to_string()))?;
+        let change = from_payload(&payload).map_err(|error| refuse(error.to_string()))?;
+        let attribution = attribute(&change, &Sources::default()).map_err(|error| refuse(error.to_string()))?;
+        let review = analyse(&change, &attribution, &self.registry, &self.settings.policy);
+        let lines = Lines::of(&payload, &self.settings);
+        let findings = serde_json::to_vec(&review.findings).map_err(|error| refuse(error.to_string()))?;
+        Ok(Judged {
+            risk_summary: risk_summary(&lines, &review),
+            lines_digest: lines_digest(&payload, self),
+            capabilities: self.registry.capabilities(),
+            findings_digest: digest(&findings),
+            inputs,
+            payload,
+            change,
+            lines,
+            review,
+        })
+    }
+}
+
+fn risk_summary(lines: &Lines, review: &Review) -> Value {
+    let mut by_category: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut by_severity: BTreeMap<&str, u64> = BTreeMap::new();
+    for one in review.findings.iter().filter(|one| one.status == FindingStatus::Open) {
+        *by_category.entry(one.finding.category.as_str()).or_default() += 1;
+        *by_severity.entry(one.finding.severity.as_str()).or_default() += 1;
+    }
+    json!({
+        "findings_total": by_severity.values().sum::<u64>(),
+        "findings_by_category": by_category,
+        "findings_by_severity": by_severity,
+        "coverage": {
+            "total_lines": lines.total,
+            "attributed_lines": lines.attributed,
+            "unknown_line_count": lines.total - lines.attributed,
+            "coverage_percent": lines.coverage_percent(),
+        },
+    })
+}
+
+fn provenance_status(lines: &Lines) -> String {
+    format!("{:.2}% lines attributed", lines.coverage_percent())
+}
+
+pub(crate) fn confidence(lines: &Lines) -> Option<f64> {
+    (lines.total > 0).then(|| lines.confidence / lines.total as f64)
+}
+
+fn lines_digest(payload: &Payload, analyst: &Analyst) -> ContentId {
+    let mut hash = Sha256::new();
+    for line in &payload.provenance_data.changed_lines {
+        let worth = weigh(line, &analyst.settings);
+        for part in [line.file_path.as_str(), line.attribution.agent_id.as_str()] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.update(line.line_number.to_be_bytes());
+        hash.update([line.change_type as u8, worth.basis as u8]);
+    }
+    ContentId::from_bytes(hash.finalize().into())
+}
+
+/// The posted line that stands at a place after the change.
+pub(crate) fn lines_by_place(payload: &Payload) -> HashMap<(&str, u32), &ChangedLine> {
+    let kept = payload.provenance_data.changed_lines.iter().filter(|line| line.change_type != LineChange::Deleted);
+    kept.map(|line| ((line.file_path.as_str(), line.line_number), line)).collect()
+}
+
+/// The posted line that a finding stands on: the first of its lines that belongs to the change.
+pub(crate) fn owner<'p>(finding: &Finding, lines: &HashMap<(&str, u32), &'p ChangedLine>) -> Option<&'p ChangedLine> {
+    (finding.line.get()..=finding.end_line.get()).find_map(|line| lines.get(&(finding.path.as_str(), line)).copied())
+}
+
+fn served_findings(judged: &Judged, analysis: &str, now: EventTime) -> Vec<Value> {
+    let lines = lines_by_place(&judged.payload);
+    let served = |one: &ReviewedFinding| {
+        let finding = &one.finding;
+        let by = owner(finding, &lines).map(|line| &line.attribution);
+        json!({
+            "finding_id": one.finding_id,
+            "analysis_id": analysis,
+            "repo_id": judged.payload.repo,
+            "pr_number": judged.payload.pr_number,
+            "file_path": finding.path,
+            "line_number": finding.line,
+            "end_line": finding.end_line,
+            "start_column": finding.start_column,
+            "end_column": finding.end_column,
+            "rule_key": finding.rule,
+            "rule_version": finding.rule_version,
+            "category": finding.category,
+            "severity": finding.severity,
+            "cwe": finding.cwe,
+            "engine_name": finding.engine,
+            "message": finding.message,
+            "help": finding.help,
+            "fingerprint": finding.fingerprint,
+            "detected_at": now.to_rfc3339(),
+            "status": one.status,
+            "attribution": by,
+            "suppressed_by_author": finding.suppressed_by_author,
+            "suppression": one.waiver,
+            "remediated_at": null,
+            "remediation_analysis_id": null,
+        })
+    };
+    judged.review.findings.iter().map(served).collect()
+}
+
+fn tally(judged: &Judged, decided: Outcome) -> Tally {
+    let mut agents = judged.lines.agents.clone();
+    let lines = lines_by_place(&judged.payload);
+    for one in judged.review.findings.iter().filter(|one| one.status == FindingStatus::Open) {
+        let finding = &one.finding;
+        let agent = owner(finding, &lines).map_or("", |line| line.attribution.agent_id.as_str());
+        let tally = agents.entry(agent_name(agent).to_owned()).or_default();
+        let severities = tally.findings.entry(finding.category.as_str().to_owned()).or_default();
+        *severities.entry(finding.severity.as_str().to_owned()).or_default() += 1;
+    }
+    Tally {
+        repo: judged.payload.repo.clone(),
+        pr_number: judged.payload.pr_number.clone(),
+        branch: judged.payload.branch.clone(),
+        outcome: decided.as_str().to_owned(),
+        agents,
+    }
+}

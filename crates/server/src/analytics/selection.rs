@@ -1,0 +1,141 @@
+//! Which analyses a query is about, and their counts by key.
+
+use crate::analysis::tally::{AgentTally, Tally};
+use crate::analytics::window::Window;
+use crate::error::ServerError;
+use agentprov_store::Queue;
+use std::collections::BTreeMap;
+
+/// What a query leaves out.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only this agent.
+    pub agent_id: Option<String>,
+    /// Only findings of this category.
+    pub category: Option<String>,
+    /// Only this repository.
+    pub repo: Option<String>,
+    /// Every analysis counts, also those that a later push replaced.
+    pub all_runs: bool,
+}
+
+/// What lines are put together by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupBy {
+    /// The agent.
+    Agent,
+    /// The repository.
+    Repo,
+}
+
+impl GroupBy {
+    /// All, with their names.
+    pub const NAMES: [(&'static str, Self); 2] = [("agent_id", Self::Agent), ("repo", Self::Repo)];
+}
+
+/// The tallies of the chosen analyses.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    tallies: Vec<Tally>,
+    filter: Filter,
+}
+
+impl Selection {
+    /// Of each pull request the latest analysis in the window.
+    ///
+    /// # Errors
+    /// [`ServerError`] when the store can't be read.
+    pub fn load(queue: &Queue, window: Window, filter: Filter) -> Result<Self, ServerError> {
+        let mut latest: BTreeMap<(String, String), Tally> = BTreeMap::new();
+        let mut all = Vec::new();
+        let rows = if window.empty { Vec::new() } else { queue.done(window.since, None)? };
+        for row in rows {
+            let summary = row.summary.as_deref().unwrap_or_default();
+            let tally: Tally = serde_json::from_slice(summary)
+                .map_err(|error| ServerError::Kept { id: row.id.clone(), why: error.to_string() })?;
+            if filter.repo.as_ref().is_some_and(|repo| *repo != tally.repo) {
+                continue;
+            }
+            if filter.all_runs {
+                all.push(tally);
+            } else {
+                latest.insert((tally.repo.clone(), tally.pr_number.clone()), tally);
+            }
+        }
+        all.extend(latest.into_values());
+        Ok(Self { tallies: all, filter })
+    }
+
+    /// Counts by key, in the order of the keys.
+    pub fn groups(&self, by: GroupBy) -> BTreeMap<String, Group> {
+        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        for tally in &self.tallies {
+            for (agent, counts) in self.agents(tally) {
+                let key = if by == GroupBy::Agent { agent } else { &tally.repo };
+                groups.entry(key.clone()).or_default().add(agent, counts, self.filter.category.as_deref());
+            }
+        }
+        groups
+    }
+
+    /// Counts over everything that was chosen.
+    pub fn total(&self) -> Group {
+        let mut total = Group::default();
+        for tally in &self.tallies {
+            for (agent, counts) in self.agents(tally) {
+                total.add(agent, counts, self.filter.category.as_deref());
+            }
+        }
+        total
+    }
+
+    fn agents<'t>(&'t self, tally: &'t Tally) -> impl Iterator<Item = (&'t String, &'t AgentTally)> {
+        tally.agents.iter().filter(|(agent, _)| self.filter.agent_id.as_ref().is_none_or(|wanted| wanted == *agent))
+    }
+}
+
+/// Counts under one key.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// The counts.
+    pub counts: AgentTally,
+    /// Lines that name an agent.
+    pub attributed: u64,
+    /// Open findings that the filter leaves.
+    pub findings: u64,
+    /// Analyses that have such lines.
+    pub analyses: u64,
+}
+
+impl Group {
+    fn add(&mut self, agent: &str, more: &AgentTally, category: Option<&str>) {
+        let counts = &mut self.counts;
+        counts.added += more.added;
+        counts.modified += more.modified;
+        counts.deleted += more.deleted;
+        counts.verified += more.verified;
+        counts.scanned += more.scanned;
+        counts.scored += more.scored;
+        counts.characters += more.characters;
+        counts.longest = counts.longest.max(more.longest);
+        for (into, from) in [(&mut counts.top_paths, &more.top_paths), (&mut counts.paths, &more.paths)] {
+            for (path, lines) in from {
+                *into.entry(path.clone()).or_default() += lines;
+            }
+        }
+        for (name, severities) in &more.findings {
+            if category.is_some_and(|wanted| wanted != name) {
+                continue;
+            }
+            let into = counts.findings.entry(name.clone()).or_default();
+            for (severity, count) in severities {
+                *into.entry(severity.clone()).or_default() += count;
+                self.findings += count;
+            }
+        }
+        if agent != crate::analysis::tally::UNKNOWN {
+            self.attributed += more.lines();
+        }
+        self.analyses += 1;
+    }
+}

@@ -1,0 +1,111 @@
+//! Running the service.
+
+use crate::analysis::Analyst;
+use crate::error::ServerError;
+use crate::http::call::Shared;
+use crate::http::dispatch::{Service, router};
+use crate::http::guard::Guard;
+use crate::lock::Lock;
+use crate::settings::Settings;
+use crate::token::{self, Token};
+use crate::workers::Workers;
+use agentprov_store::Store;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Threads that wait for the store on behalf of requests.
+const WAITING_THREADS: usize = 16;
+/// How long open connections have at the end.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Let everybody in who reaches the loopback.
+    pub no_auth: bool,
+    /// Names by which the service may be reached beside those of the loopback.
+    pub hosts: Vec<String>,
+    /// The settings.
+    pub settings: Settings,
+    /// How the program was called.
+    pub argv: Vec<String>,
+}
+
+/// What runs, once it does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Started {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The file of the token, where one from a file is needed.
+    pub token_file: Option<PathBuf>,
+}
+
+/// Serves until the process is told to end (SIGINT, SIGTERM). `started` is told when requests are answered.
+///
+/// # Errors
+/// [`ServerError`] when it can't start, or can't go on.
+pub fn serve(store: Store, options: Options, started: impl FnOnce(Started)) -> Result<(), ServerError> {
+    if options.no_auth && !options.listen.ip().is_loopback() {
+        return Err(ServerError::OpenToAll(options.listen));
+    }
+    let _lock = Lock::take(store.dir())?;
+    let (token, token_file) = token_of(&store, &options)?;
+    let analyst = Arc::new(Analyst::new(options.settings, store.signer()?, options.argv)?);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(WAITING_THREADS)
+        .build()
+        .map_err(|source| ServerError::System { action: "start the runtime", source })?;
+    let refuse = |source| ServerError::Listen { address: options.listen, source };
+    let listener = runtime.block_on(TcpListener::bind(options.listen)).map_err(refuse)?;
+    let listen = listener.local_addr().map_err(refuse)?;
+    // One processor is left to those who ask.
+    let count = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).max(1);
+    let workers = Workers::start(&store, &analyst, count)?;
+    let hosts = options.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+    let guard = Guard { listen, hosts, token };
+    let service = Arc::new(Service::new(Shared::new(store, analyst, workers.caller(), count), guard));
+    let served = runtime.block_on(async {
+        let mut ends = [SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().flatten();
+        let (Some(mut interrupt), Some(mut terminate)) = (ends.next(), ends.next()) else {
+            let source = std::io::Error::other("signals can't be watched");
+            return Err(ServerError::System { action: "watch for the end", source });
+        };
+        started(Started { listen, token_file });
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        let serving = axum::serve(listener, router(service)).with_graceful_shutdown(async move {
+            drop(told.await);
+        });
+        let serving = tokio::spawn(async move { serving.await });
+        std::future::poll_fn(|context| match (interrupt.poll_recv(context), terminate.poll_recv(context)) {
+            (std::task::Poll::Pending, std::task::Poll::Pending) => std::task::Poll::Pending,
+            _ => std::task::Poll::Ready(()),
+        })
+        .await;
+        // Nobody listens any more only where serving has ended by itself.
+        let _ = tell.send(());
+        // A connection that is kept open must not keep the process.
+        drop(tokio::time::timeout(FAREWELL, serving).await);
+        Ok(())
+    });
+    workers.stop();
+    runtime.shutdown_timeout(FAREWELL);
+    served
+}
+
+fn token_of(store: &Store, options: &Options) -> Result<(Option<Token>, Option<PathBuf>), ServerError> {
+    if options.no_auth {
+        return Ok((None, None));
+    }
+    if let Some(text) = &options.settings.api_token {
+        return Ok((Some(Token::new(text)), None));
+    }
+    let (token, file) = token::read_or_make(store.dir())?;
+    Ok((Some(token), Some(file)))
+}

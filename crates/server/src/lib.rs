@@ -1,0 +1,22 @@
+//! The HTTP service: it takes changes to review, keeps them until they are decided, and answers questions about them.
+//!
+//! Invariants:
+//! - What was answered with 202 is decided, whatever kills the process: it is in the store before the answer leaves.
+//! - Requests are checked before anything is stored; what is wrong with one is said with the path of the field.
+//! - Work is done by threads of its own: no analysis can hold up `/healthz`.
+//! - The routes, the guards and the published description are made from one table, see [`http::routes`].
+
+pub mod analysis;
+pub mod analytics;
+pub mod error;
+pub mod http;
+pub mod lock;
+pub mod settings;
+pub mod token;
+pub mod workers;
+
+pub use analysis::recompute::{Recomputed, recompute};
+pub use error::ServerError;
+pub use http::openapi;
+pub use http::serve::{Options, serve};
+pub use settings::Settings;

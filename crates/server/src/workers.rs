@@ -1,0 +1,135 @@
+//! The threads that do what was accepted. They are not those that answer requests.
+
+use crate::analysis::Analyst;
+use crate::error::ServerError;
+use agentprov_model::EventTime;
+use agentprov_store::{Claimed, Queue, Store};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often an analysis is begun before it is given up.
+const MAX_ATTEMPTS: u32 = 5;
+/// A worker looks for work this often even when nobody calls.
+const IDLE: Duration = Duration::from_secs(2);
+/// How long the end of the service waits for what is being done; the rest is taken up at the next start.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the workers and those who call them share.
+#[derive(Debug, Default)]
+struct Bell {
+    rung: Mutex<u64>,
+    changed: Condvar,
+    stop: AtomicBool,
+    alive: AtomicUsize,
+}
+
+/// The workers.
+#[derive(Debug)]
+pub struct Workers {
+    bell: Arc<Bell>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Tells workers that there is work.
+#[derive(Clone, Debug)]
+pub struct Caller(Arc<Bell>);
+
+impl Caller {
+    /// Wakes the workers.
+    pub fn ring(&self) {
+        *self.0.rung.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.changed.notify_all();
+    }
+
+    /// How many workers there are.
+    pub fn alive(&self) -> usize {
+        self.0.alive.load(Ordering::Relaxed)
+    }
+}
+
+/// The time.
+pub fn now() -> EventTime {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    EventTime::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+impl Workers {
+    /// Starts them. What an earlier process had begun waits again first; the caller holds the lock of the store.
+    ///
+    /// # Errors
+    /// [`ServerError`] when the store can't be used or no thread can be started.
+    pub fn start(store: &Store, analyst: &Arc<Analyst>, count: usize) -> Result<Self, ServerError> {
+        store.queue()?.resume(MAX_ATTEMPTS, now())?;
+        let bell = Arc::new(Bell::default());
+        let mut threads = Vec::new();
+        for number in 0..count {
+            let (mut queue, analyst, bell) = (store.queue()?, Arc::clone(analyst), Arc::clone(&bell));
+            let started = std::thread::Builder::new().name(format!("analysis-{number}")).spawn(move || {
+                bell.alive.fetch_add(1, Ordering::Relaxed);
+                work(&mut queue, &analyst, &bell);
+                bell.alive.fetch_sub(1, Ordering::Relaxed);
+            });
+            threads.push(started.map_err(|source| ServerError::System { action: "start a thread", source })?);
+        }
+        Ok(Self { bell, threads })
+    }
+
+    /// How to tell them that there is work.
+    pub fn caller(&self) -> Caller {
+        Caller(Arc::clone(&self.bell))
+    }
+
+    /// Ends them after what they are doing. False where one of them took too long.
+    pub fn stop(self) -> bool {
+        self.bell.stop.store(true, Ordering::Relaxed);
+        self.caller().ring();
+        let end = Instant::now() + PATIENCE;
+        while self.threads.iter().any(|thread| !thread.is_finished()) {
+            if Instant::now() > end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+}
+
+fn work(queue: &mut Queue, analyst: &Analyst, bell: &Bell) {
+    while !bell.stop.load(Ordering::Relaxed) {
+        let seen = *bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        // A store that can't be used for a moment (a full disk) is tried again after a pause.
+        let Ok(Some(claimed)) = queue.claim(now()) else {
+            let rung = bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(bell.changed.wait_timeout_while(rung, IDLE, |rung| *rung == seen));
+            continue;
+        };
+        settle(queue, analyst, &claimed, bell);
+    }
+}
+
+/// Does one analysis and keeps its end, whatever it is. Keeping is tried again while the store can't be written.
+fn settle(queue: &mut Queue, analyst: &Analyst, claimed: &Claimed, bell: &Bell) {
+    let done = catch_unwind(AssertUnwindSafe(|| answer(analyst, claimed)));
+    let done = done.unwrap_or_else(|_| Err("the analysis panicked".to_owned()));
+    loop {
+        let kept = match &done {
+            Ok((output, summary)) => queue.finish(&claimed.id, output, summary, now()),
+            Err(problem) => queue.fail(&claimed.id, problem, now()),
+        };
+        if kept.is_ok() || bell.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        std::thread::sleep(IDLE);
+    }
+}
+
+fn answer(analyst: &Analyst, claimed: &Claimed) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let (report, tally) =
+        analyst.analyse(&claimed.input, claimed.accepted, now()).map_err(|error| error.to_string())?;
+    let output = serde_json::to_vec(&report).map_err(|error| error.to_string())?;
+    let summary = serde_json::to_vec(&tally).map_err(|error| error.to_string())?;
+    Ok((output, summary))
+}
