@@ -36,6 +36,7 @@ fn calls_one_after_the_other_find_their_effects() {
     let pair = ["t-again-1", "t-again-2"].map(|id| roots(&document, id));
     assert!(pair.iter().all(|roots| roots.len() == 1 && roots[0]["state"] == "bound"), "{pair:#?}");
     assert_ne!(pair[0][0]["process_id"], pair[1][0]["process_id"]);
+    assert_eq!(pair[0][0]["rung"], "launch_wrapper", "{document:#}");
     for (name, line, owner) in [
         ("shell.txt", 0, "t-shell"),
         ("edit.txt", 1, "t-edit"),
@@ -100,7 +101,32 @@ fn a_call_that_does_other_than_it_says_is_found() {
     session.shell("t-says", "echo said >said.txt");
     let document = session.reconciled();
     assert!(session.place.work().join("other.txt").is_file() && !session.place.work().join("said.txt").exists());
-    assert_ne!(call(&document, "t-says")["state"], "matched", "{document:#}");
-    assert!(!session.files(&document, "t-says").contains(&"said.txt".to_owned()), "{document:#}");
+    let call = call(&document, "t-says");
+    assert_eq!(call["state"], "unmatched", "{document:#}");
+    assert_eq!(call["differences"][0]["kind"], "other_command", "{document:#}");
+    let other = document["undeclared"].as_array().expect("rows");
+    let other = other.iter().filter(|row| row["effects"].to_string().contains("wrote other.txt"));
+    assert_eq!(other.count(), 1, "{document:#}");
     assert_eq!(document["verdict"], "differs", "{document:#}");
+}
+
+/// A program that is gone keeps no agent from working: what it does then is seen, and nobody declared it.
+#[test]
+fn hooks_that_vanish_in_the_middle_are_noticed() {
+    let Some(mut session) = Session::new("hooks_that_vanish_in_the_middle_are_noticed") else { return };
+    let copy = session.hooks_of_a_copy();
+    session.shell("t-before", "echo before >before.txt");
+    session.shell("t-removes", &format!("rm '{}'", copy.display()));
+    session.shell("t-silent", "echo silent >silent.txt");
+    let document = session.reconciled();
+    assert_eq!(session.files(&document, "t-before"), ["before.txt"], "{document:#}");
+    let calls = document["calls"].as_array().expect("calls");
+    assert!(calls.iter().all(|call| call["tool_call_id"] != "t-silent"), "{document:#}");
+    assert_eq!(call(&document, "t-removes")["never_ended"], true, "{document:#}");
+    let silent = document["undeclared"].as_array().expect("rows");
+    let silent = silent.iter().find(|row| row["effects"].to_string().contains("wrote silent.txt"));
+    assert_eq!(silent.expect("the silent work is listed")["kind"], "process", "{document:#}");
+    assert!(session.owner("silent.txt", 0).as_str().is_none_or(|owner| !owner.starts_with("t-")), "nobody declared it");
+    let missing = session.place.run(["reconcile", "r1", "--fail-on", "hooks-missing"]);
+    assert_eq!(missing.status, 1, "{document:#}");
 }

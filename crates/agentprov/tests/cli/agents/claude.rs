@@ -72,6 +72,17 @@ impl Session {
         self.place.write(".claude/settings.local.json", settings.to_string());
     }
 
+    /// Hooks that call a copy of the program, which can be taken away.
+    pub(crate) fn hooks_of_a_copy(&self) -> PathBuf {
+        let copy = self.place.root().join("bin/agentprov");
+        std::fs::create_dir(self.place.root().join("bin")).expect("a folder");
+        std::fs::hard_link(PROGRAM, &copy).or_else(|_| std::fs::copy(PROGRAM, &copy).map(drop)).expect("a copy");
+        let mut setup = Command::new(&copy);
+        setup.args(["setup", "claude", "--project"]);
+        Said::of(&self.place.surround(&mut setup).output().expect("it runs")).ok();
+        copy
+    }
+
     /// Records the session and compares.
     pub(crate) fn reconciled(&self) -> Value {
         let script = self.place.root().join("script.json");
