@@ -327,7 +327,8 @@ impl Desk<'_> {
         })
     }
 
-    /// What the agent did in the call's window instead, where exactly one thing of that kind has no call.
+    /// What the agent did in the call's window instead, where exactly one thing of that kind has no call, or one of
+    /// several left a trace: hooks of others run in the window, too.
     fn instead(&self, call: &Call) -> Option<Difference> {
         let (row_kind, kind, words) = match call.class {
             ToolClass::Shell => ("process", "other_command", "another command ran in its window"),
@@ -335,16 +336,13 @@ impl Desk<'_> {
             _ => return None,
         };
         let agent = call.agent_process?.to_string();
-        let mut rows = self.undeclared.iter().filter(|row| {
+        let fits = |row: &&UndeclaredRow| {
             row.kind == row_kind && call.window.holds(row.at) && row.agent_process.as_deref() == Some(agent.as_str())
-        });
-        match (rows.next(), rows.next()) {
-            (Some(row), None) => {
-                let evidence = row.evidence.clone();
-                Some(Difference { kind, what: format!("{words}: {}", row.what), evidence })
-            }
-            _ => None,
-        }
+        };
+        let rows: Vec<&UndeclaredRow> = self.undeclared.iter().filter(fits).collect();
+        let acting: Vec<&UndeclaredRow> = rows.iter().copied().filter(|row| !row.effects.is_empty()).collect();
+        let (([row], _) | (_, [row])) = (rows.as_slice(), acting.as_slice()) else { return None };
+        Some(Difference { kind, what: format!("{words}: {}", row.what), evidence: row.evidence.clone() })
     }
 }
 

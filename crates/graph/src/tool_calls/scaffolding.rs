@@ -58,8 +58,8 @@ pub const RULES: &[Rule] = &[
 /// Folders below the home of the user in which agents keep what is theirs.
 const AGENT_FOLDERS: [&str; 7] =
     ["/.claude/", "/.codex/", "/.gemini/", "/.cursor/", "/.copilot/", "/.cache/", "/.config/"];
-/// Files there.
-const AGENT_FILES: [&str; 2] = ["/.claude.json", "/.claude.json.backup"];
+/// Begin of the names of files there; drafts and backups have an ending of their own.
+const AGENT_FILES: [&str; 1] = [".claude.json"];
 
 /// The row that a program with these arguments falls under.
 pub(super) fn of_command(argv: &[OsBytes]) -> Option<Rule> {
@@ -73,7 +73,23 @@ pub(super) fn of_command(argv: &[OsBytes]) -> Option<Rule> {
 /// True for a file that is the agent's own. `workspace` is where it works: nothing in there is.
 pub(super) fn is_agent_file(path: &OsBytes, in_workspace: bool) -> bool {
     let Some(path) = path.as_str().filter(|_| !in_workspace) else { return false };
-    AGENT_FOLDERS.iter().any(|folder| path.contains(folder)) || AGENT_FILES.iter().any(|file| path.ends_with(file))
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let has_name = |file: &&str| name.strip_prefix(*file).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    AGENT_FOLDERS.iter().any(|folder| path.contains(folder))
+        || AGENT_FILES.iter().any(has_name)
+        || is_claude_draft(path, name)
+}
+
+/// What Claude Code keeps in the temporary folder while a shell call runs: its output, and the folder that it ended in.
+fn is_claude_draft(path: &str, name: &str) -> bool {
+    let ended_in = name.strip_prefix("claude-").and_then(|rest| rest.strip_suffix("-cwd"));
+    let is_mark = ended_in.is_some_and(|mark| !mark.is_empty() && mark.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let of_user = |part: &str| {
+        let user = part.strip_prefix("claude-").unwrap_or_default();
+        !user.is_empty() && user.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let is_output = name.ends_with(".output") && path.contains("/tasks/") && path.split('/').any(of_user);
+    is_mark || is_output
 }
 
 fn is_shell(name: &str) -> bool {
@@ -144,7 +160,33 @@ fn is_search_engine(command: &Command<'_>) -> bool {
 }
 
 fn is_process_list(command: &Command<'_>) -> bool {
-    matches!(command.name, "ps" | "pgrep")
+    match command.arguments.as_slice() {
+        // One pipe of `ps` and `grep`, and nothing that could do more.
+        ["-c", line] if is_shell(command.name) => {
+            let mut parts = unquoted_parts(line).into_iter().map(str::trim_start);
+            parts.next().is_some_and(|part| part.starts_with("ps ")) && parts.all(|part| part.starts_with("grep "))
+        }
+        _ => matches!(command.name, "ps" | "pgrep"),
+    }
+}
+
+/// The parts of a pipe; nothing for a line that a shell would do more with than run a pipe.
+fn unquoted_parts(line: &str) -> Vec<&str> {
+    let (mut parts, mut from, mut quoted) = (Vec::new(), 0, false);
+    for (at, byte) in line.bytes().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'$' | b'`' | b'\\' => return Vec::new(),
+            b'|' if !quoted => {
+                parts.push(&line[from..at]);
+                from = at + 1;
+            }
+            b'&' | b';' | b'<' | b'>' | b'(' | b'\n' if !quoted => return Vec::new(),
+            _ => {}
+        }
+    }
+    parts.push(&line[from..]);
+    parts
 }
 
 fn is_host_probe(command: &Command<'_>) -> bool {
@@ -184,6 +226,7 @@ mod tests {
             (&["git", "branch", "--show-current"], "git_look"),
             (&["rg", "--files"], "search_engine"),
             (&["ps", "aux"], "process_list"),
+            (&["/bin/sh", "-c", "ps aux | grep -E \"code|idea\" | grep -v grep"], "process_list"),
             (&["uname", "-a"], "host_probe"),
         ] {
             assert_eq!(rule(argv), Some(id), "{argv:?}");
@@ -195,6 +238,9 @@ mod tests {
             &["git", "-c", "status", "commit"],
             &["bash", "-c", "rm -rf x"],
             &["curl", "http://127.0.0.1"],
+            &["sh", "-c", "ps aux | grep x > a.txt"],
+            &["sh", "-c", "ps aux | sh"],
+            &["sh", "-c", "ps aux | grep \"$(rm x)\""],
             &["agentprov", "record"],
         ] {
             assert_eq!(rule(argv), None, "{argv:?}");
@@ -205,6 +251,11 @@ mod tests {
     fn nothing_in_the_workspace_is_the_agents_own() {
         let path = OsBytes::from("/home/u/.claude/settings.json");
         assert!(is_agent_file(&path, false) && !is_agent_file(&path, true));
-        assert!(!is_agent_file(&OsBytes::from("/home/u/p/a.txt"), false));
+        for own in ["/home/u/.claude.json.tmp.7.ab", "/tmp/claude-12ef-cwd", "/tmp/claude-0/-p/s/tasks/b1.output"] {
+            assert!(is_agent_file(&OsBytes::from(own), false), "{own}");
+        }
+        for other in ["/home/u/p/a.txt", "/home/u/.claude.jsonx", "/tmp/claude-cwd", "/tmp/tasks/b1.output"] {
+            assert!(!is_agent_file(&OsBytes::from(other), false), "{other}");
+        }
     }
 }
