@@ -15,6 +15,7 @@ mod prepare;
 mod report;
 mod request;
 mod row;
+pub mod spool;
 
 pub use ambient::{AMBIENT, ambient_run};
 pub use bind::{BindError, BoundScope, bind};

@@ -9,6 +9,7 @@ mod input;
 mod jsonl;
 mod list;
 mod scope;
+mod spool;
 mod windows;
 
 use crate::context::Context;
@@ -36,6 +37,8 @@ pub(crate) enum Telemetry {
     Batches(batches::Batches),
     /// Count events in windows of 10 and 60 seconds
     Windows(windows::Windows),
+    /// Queue inputs durably and take them in later
+    Spool(spool::SpoolCommand),
 }
 
 impl Telemetry {
@@ -50,6 +53,7 @@ impl Telemetry {
             Self::Correlations(command) => command.run(context),
             Self::Batches(command) => command.run(context),
             Self::Windows(command) => command.run(context),
+            Self::Spool(command) => command.run(context),
         }
     }
 }
