@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "a test says on standard output why it is skipped")]
 
+mod attribution;
 mod bad_input;
 mod births;
 mod complete;
