@@ -221,3 +221,26 @@ fn there_is_no_evidence_without_recordings() {
     let said = place.run(["attribution", "export", "HEAD..HEAD"]);
     assert!(said.status == 1 && said.stderr.contains("no recordings"), "{} {}", said.status, said.stderr);
 }
+
+#[test]
+fn who_removed_a_line_travels_with_the_step_that_removed_it() {
+    let clones = Clones::new(None);
+    clones.recorded.git(&["branch", "--quiet", "--force", "main", "topic"]);
+    clones.other.git(&["branch", "--quiet", "--force", "main", "topic"]);
+    clones.recorded.record("cut", "grep -v sqlite3 app.py > app.new; cat app.new > app.py; rm app.new").ok();
+    clones.recorded.git(&["commit", "--quiet", "--all", "-m", "Cut"]);
+    clones.export(&["--sign"]);
+    let here = review(&clones.recorded, &["--json"]).ok().json();
+    let removed = |document: &Value| document["owners"][0]["removed"].clone();
+    assert_eq!((here["owners"][0]["owner"].as_str(), removed(&here)), (Some("sh"), 1.into()));
+    // The same line is taken out by somebody else, with another line beside it.
+    let text = clones.other.read("app.py");
+    clones.other.write("app.py", text.replace("import sqlite3\n", "").replace("import os\n", ""));
+    clones.other.git(&["commit", "--quiet", "--all", "-m", "Mine"]);
+    let there = taken(&clones, &TRUST);
+    assert_eq!((there["owners"][0]["owner"].as_str(), removed(&there)), (Some("unknown"), 2.into()));
+    clones.other.git(&["fetch", "--quiet", "origin"]);
+    clones.other.git(&["reset", "--quiet", "--hard", "origin/topic"]);
+    let there = taken(&clones, &TRUST);
+    assert_eq!(there["owners"], here["owners"]);
+}
