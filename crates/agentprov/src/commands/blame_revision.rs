@@ -29,7 +29,7 @@ pub(super) fn run(
     let repository = Repository::find(&here).map_err(|error| Failure::new(error.to_string()))?;
     let path = below_top(&repository, &here, name)?;
     let reader = reader(context)?;
-    let sources = Sources { repository: Some(&repository), reader: reader.as_ref(), traces: &[] };
+    let sources = Sources { repository: Some(&repository), reader: reader.as_ref(), traces: &[], evidence: &[] };
     let mut blamed = blame(&repository, &sources, &path, revision).map_err(|error| undecided(&error))?;
     if let Some(line) = line {
         keep(&mut blamed, line)?;

@@ -1,6 +1,7 @@
 //! One file a command: its arguments, the call into the other crates, the rendering.
 
 pub(crate) mod adapter;
+pub(crate) mod attribution;
 pub(crate) mod blame;
 mod blame_revision;
 pub(crate) mod completions;
@@ -61,6 +62,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Adapter(command) => command.run(),
         Command::Evidence(command) => command.run(&context),
         Command::Blame(command) => command.run(&context),
+        Command::Attribution(command) => command.run(&context),
         Command::Review(command) => command.run(&context),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),

@@ -1,7 +1,7 @@
 //! Every line of a file at a commit, or in the work tree, across runs and commits.
 
 use crate::attribution::asserted::{commit_claims, notes};
-use crate::attribution::build::{Builder, Evidence};
+use crate::attribution::build::{Builder, LineEvidence};
 use crate::attribution::claim::{Attribution, LineSide};
 use crate::attribution::commits::line_commits;
 use crate::attribution::recorded::Recordings;
@@ -69,7 +69,7 @@ pub fn blame(
         let recorded = lines.get(line.index()).map(AsRef::as_ref);
         let commit = origin.map(|(row, _)| row.id.clone());
         let asked = sources.reader.is_some();
-        rows.push(builder.line(Evidence { side: LineSide::Added, line, recorded, said, commit, asked }));
+        rows.push(builder.line(LineEvidence { side: LineSide::Added, line, recorded, said, commit, asked }));
     }
     builder.file(&file.path, rows);
     let shown = |line: &&[u8]| String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line)).into_owned();

@@ -6,7 +6,7 @@ use crate::lines::LineNumber;
 use std::collections::HashMap;
 
 /// What there is on one line.
-pub(super) struct Evidence<'a> {
+pub(super) struct LineEvidence<'a> {
     pub(super) side: LineSide,
     pub(super) line: LineNumber,
     pub(super) recorded: Option<&'a Recorded>,
@@ -55,7 +55,7 @@ impl Builder {
         self.attribution.claim(id)
     }
 
-    pub(super) fn line(&mut self, evidence: Evidence<'_>) -> LineAttribution {
+    pub(super) fn line(&mut self, evidence: LineEvidence<'_>) -> LineAttribution {
         let (mut claims, earlier) = match evidence.recorded {
             Some(recorded) => self.recorded(recorded),
             None => (Vec::new(), Vec::new()),
@@ -69,6 +69,8 @@ impl Builder {
             _ if self.one_attempt(&claims) => LineStatus::Owned,
             _ => LineStatus::Ambiguous,
         };
+        // The same deed, once from the recordings and once from evidence.
+        said.retain(|id| !claims.contains(id));
         claims.extend(said);
         let contradicted = claims.len() > 1 && {
             let authors: Vec<_> = claims.iter().map(|id| &self.claim(*id).author).collect();
@@ -80,7 +82,7 @@ impl Builder {
                 None if evidence.asked => "no recording tells of it, and nobody claims it".to_owned(),
                 None => "there are no recordings here, and nobody claims it".to_owned(),
             });
-        let Evidence { side, line, commit, .. } = evidence;
+        let LineEvidence { side, line, commit, .. } = evidence;
         LineAttribution { line, side, status, claims, earlier, contradicted, commit, reason }
     }
 

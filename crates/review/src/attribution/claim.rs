@@ -2,7 +2,7 @@
 
 use crate::lines::LineNumber;
 use agentprov_model::Basis;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Place of a claim in the table of an attribution.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -24,6 +24,8 @@ pub enum Method {
     RecordedVersion,
     /// The line is preserved from a recorded version of the file; the content itself was not recorded.
     PreservedLine,
+    /// A file of evidence whose key is not trusted, or which does not show that the line came with the fact.
+    EvidenceFile,
     /// A record of the Agent Trace format, which anybody may write.
     AgentTrace,
     /// A git-ai note, which anybody may write.
@@ -42,6 +44,7 @@ impl Method {
         match self {
             Self::RecordedVersion => "recorded_version",
             Self::PreservedLine => "preserved_line",
+            Self::EvidenceFile => "evidence_file",
             Self::AgentTrace => "agent_trace",
             Self::GitAiNote => "git_ai_note",
             Self::CommitTrailer => "commit_trailer",
@@ -55,9 +58,12 @@ impl Method {
         match self {
             Self::RecordedVersion => Basis::Observed,
             Self::PreservedLine => Basis::Derived,
-            Self::AgentTrace | Self::GitAiNote | Self::CommitTrailer | Self::CommitAuthor | Self::Payload => {
-                Basis::Asserted
-            }
+            Self::EvidenceFile
+            | Self::AgentTrace
+            | Self::GitAiNote
+            | Self::CommitTrailer
+            | Self::CommitAuthor
+            | Self::Payload => Basis::Asserted,
         }
     }
 
@@ -66,7 +72,7 @@ impl Method {
         Confidence(match self {
             Self::RecordedVersion => 100,
             Self::PreservedLine => 90,
-            Self::AgentTrace | Self::GitAiNote => 60,
+            Self::EvidenceFile | Self::AgentTrace | Self::GitAiNote => 60,
             Self::CommitTrailer | Self::CommitAuthor | Self::Payload => 50,
         })
     }
@@ -217,7 +223,7 @@ pub enum LineStatus {
 }
 
 /// Which side of the change a line is on.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineSide {
     /// The change adds it; its number is that after the change.

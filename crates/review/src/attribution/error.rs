@@ -9,6 +9,14 @@ pub enum AttributionError {
     /// The recordings could not be read.
     #[error("the recordings could not be read: {0}")]
     Recordings(#[from] GraphError),
+    /// Evidence that was handed in does not hold.
+    #[error("evidence {name} is refused: {error}")]
+    Evidence {
+        /// The file.
+        name: String,
+        /// Why.
+        error: super::EvidenceError,
+    },
     /// git could not be asked.
     #[error(transparent)]
     Git(#[from] ChangeError),

@@ -11,6 +11,7 @@ mod build;
 mod claim;
 mod commits;
 mod error;
+mod evidence;
 mod recorded;
 
 pub use asserted::{AgentTrace, TraceError};
@@ -20,13 +21,15 @@ pub use claim::{
     Method, Writer,
 };
 pub use error::AttributionError;
+pub use evidence::{Evidence, EvidenceError, ExportError, PAYLOAD_TYPE as EVIDENCE_TYPE, export};
 
 use crate::change::{Change, ChangedFile, FileContent, GitLog, Origin, Repository};
 use crate::lines::LineNumber;
 use agentprov_store::Reader;
 use asserted::{SaidRange, commit_claims, notes};
-use build::{Builder, Evidence};
+use build::{Builder, LineEvidence};
 use commits::{LineCommits, line_commits};
+use evidence::Applied;
 use recorded::{Recorded, Recordings};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -40,6 +43,8 @@ pub struct Sources<'a> {
     pub reader: Option<&'a Reader>,
     /// Agent Trace records.
     pub traces: &'a [AgentTrace],
+    /// Evidence from other stores.
+    pub evidence: &'a [Evidence],
 }
 
 /// Says who wrote and removed the lines of a change.
@@ -69,6 +74,7 @@ struct Attributor<'a> {
     base: Option<&'a str>,
     /// What was posted, by file, side and line.
     posted: HashMap<(usize, LineSide, LineNumber), ClaimId>,
+    evidence: Applied,
     builder: Builder,
 }
 
@@ -96,7 +102,9 @@ impl<'a> Attributor<'a> {
             _ => None,
         };
         let posted = posted(change, &mut builder);
-        Ok(Self { sources, log, recordings, commit_claims, notes: found, base, posted, builder })
+        let evidence = Applied::new(change, sources.repository, sources.evidence)?;
+        builder.notices(evidence.notices.clone());
+        Ok(Self { sources, log, recordings, commit_claims, notes: found, base, posted, evidence, builder })
     }
 
     fn file(&mut self, place: usize, file: &'a ChangedFile) -> Result<(), AttributionError> {
@@ -139,6 +147,15 @@ impl<'a> Attributor<'a> {
         commit: Option<(usize, Option<LineNumber>)>,
     ) -> LineAttribution {
         let mut said: Vec<ClaimId> = Vec::new();
+        let at = (place, side, line);
+        let proved = self.evidence.proved.get(&at).map(AsRef::as_ref);
+        let known = recorded.filter(|recorded| !recorded.claims.is_empty());
+        if let (Some(_), Some(proved)) = (known, proved) {
+            said.extend(proved.claims.iter().map(|claim| self.builder.intern(claim)));
+        }
+        let recorded = known.or(proved).or(recorded);
+        let word = self.evidence.said.get(&at).into_iter().flatten();
+        said.extend(word.map(|claim| self.builder.intern(claim)));
         let row = commit.map(|(commit, _)| &self.log.commits()[commit]);
         // Records and notes speak of lines that a commit has, not of those that it removed.
         let there = match (commit, row) {
@@ -157,9 +174,9 @@ impl<'a> Attributor<'a> {
         if let Some((commit, _)) = commit {
             said.extend(&self.commit_claims[commit]);
         }
-        said.extend(self.posted.get(&(place, side, line)));
+        said.extend(self.posted.get(&at));
         let commit = row.map(|row| row.id.clone());
-        self.builder.line(Evidence { side, line, recorded, said, commit, asked: self.recordings.is_some() })
+        self.builder.line(LineEvidence { side, line, recorded, said, commit, asked: self.recordings.is_some() })
     }
 }
 

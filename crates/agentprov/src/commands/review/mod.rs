@@ -3,6 +3,7 @@
 //! Exit codes: 0 the outcome is below `--fail-on`, 1 it is not, 2 wrong usage or settings, 3 no outcome could be
 //! reached. A change that can't be read is never an allow.
 
+mod evidence;
 mod setup;
 mod text;
 mod waive;
@@ -90,6 +91,13 @@ struct How {
     /// Agent Trace records to take claims from
     #[arg(long, value_name = "FILE")]
     agent_trace: Vec<PathBuf>,
+    /// Evidence from another clone (attribution export), or a folder of it. What does not hold is refused with exit code 3
+    #[arg(long, value_name = "FILE|DIR")]
+    evidence: Vec<PathBuf>,
+    /// A file with public keys to believe evidence of, such as the store.pub of the other store; without one, evidence is
+    /// no more than a claim
+    #[arg(long, value_name = "KEYFILE", requires = "evidence")]
+    trust: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -154,7 +162,9 @@ fn review(context: &Context, what: &What, how: &How) -> CommandResult {
     let change = read_change(repository.as_ref(), what)?;
     let reader = reader(context)?;
     let traces = read_traces(&how.agent_trace)?;
-    let sources = Sources { repository: repository.as_ref(), reader: reader.as_ref(), traces: &traces };
+    let evidence = evidence::read(&how.evidence, &how.trust)?;
+    let sources =
+        Sources { repository: repository.as_ref(), reader: reader.as_ref(), traces: &traces, evidence: &evidence };
     let attribution = attribute(&change, &sources).map_err(|error| undecided(&error))?;
     let policy = setup::policy(context, repository.as_ref(), &change, how.config.as_deref(), started)?;
     let detectors = setup::detectors(how.rules.as_deref(), &how.semgrep)?;
@@ -218,7 +228,7 @@ pub(crate) fn reader(context: &Context) -> Result<Option<Reader>, Failure> {
 }
 
 /// A change that can't be read has no outcome.
-fn unreadable(error: &ChangeError) -> Failure {
+pub(crate) fn unreadable(error: &ChangeError) -> Failure {
     let failure = Failure::new(error.to_string()).code(UNDECIDED);
     match error.hint() {
         Some(hint) => failure.hint(hint),
@@ -230,6 +240,9 @@ fn unreadable(error: &ChangeError) -> Failure {
 pub(crate) fn undecided(error: &AttributionError) -> Failure {
     match error {
         AttributionError::Git(error) => unreadable(error),
+        AttributionError::Evidence { .. } => Failure::new(error.to_string())
+            .code(UNDECIDED)
+            .hint("leave it out, or export it for this change: agentprov attribution export BASE..HEAD --sign"),
         AttributionError::Recordings(_) => {
             Failure::new(error.to_string()).code(UNDECIDED).hint("see what is wrong with the store: agentprov fsck")
         }

@@ -141,7 +141,7 @@ fn author(review: &Review, reviewed: &ReviewedFinding) -> String {
 pub(crate) fn describe(claim: &Claim) -> String {
     let ground = format!("{}, confidence {}", claim.method.as_str(), claim.confidence.share());
     let where_from = match (&claim.deed, &claim.said_in) {
-        (Some(deed), _) => {
+        (Some(deed), said_in) => {
             let writer = |id: &str, command: Option<&str>| format!("{id} {}", command.unwrap_or("(program not known)"));
             let process = match &deed.process_id {
                 Some(id) => writer(id, deed.command.as_deref()),
@@ -151,7 +151,8 @@ pub(crate) fn describe(claim: &Claim) -> String {
                     format!("one of {}", all.join(", "))
                 }
             };
-            format!("run {}, {process}", deed.run_id)
+            let said_in = said_in.as_ref().map(|said_in| format!("; {said_in}")).unwrap_or_default();
+            format!("run {}, {process}{said_in}", deed.run_id)
         }
         (None, Some(said_in)) => said_in.clone(),
         (None, None) => String::new(),
