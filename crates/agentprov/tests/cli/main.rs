@@ -2,11 +2,8 @@
 
 #![allow(clippy::print_stdout, reason = "a test says on standard output why it is skipped")]
 
-<<<<<<< HEAD
 mod agents;
-=======
 mod attribution;
->>>>>>> h-evidence
 mod bad_input;
 mod births;
 mod complete;
