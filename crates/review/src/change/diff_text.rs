@@ -360,6 +360,28 @@ mod tests {
         assert_eq!(change.files[2].new.mode, 0o100_755);
     }
 
+    const WHOLE: &[u8] = b"diff --git \"a/t\\303\\244 b\" \"b/t\\303\\244 b\"\nold mode 100644\nnew mode 100755\n\
+        diff --git a/x b/x\nindex 1..2 100644\n--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@ f\n a\n-b\n+c\n+d\n@@ -9 +10,0 @@\n-z\n\\ No newline at end of file\n";
+
+    proptest::proptest! {
+        #[test]
+        fn damage_is_an_error_or_a_change_whose_lines_are_there(
+            edits in proptest::collection::vec((0..WHOLE.len(), proptest::sample::select(&b"\n\r\"\\@+- ,09az/\0"[..])), 0..6),
+            end in 0..=WHOLE.len(),
+        ) {
+            let mut text = WHOLE.to_vec();
+            for (at, byte) in edits {
+                text[at] = byte;
+            }
+            if let Ok(change) = from_diff(&text[..end]) {
+                for file in &change.files {
+                    let lines = file.new_lines().len();
+                    proptest::prop_assert!(file.added().all(|line| line.index() < lines));
+                }
+            }
+        }
+    }
+
     #[test]
     fn damage_is_named_with_its_line() {
         for (diff, line) in [

@@ -174,6 +174,8 @@ fn command(folder: &Path) -> Command {
             "core.fsmonitor=false",
             "-c",
             "log.showSignature=false",
+            "-c",
+            "log.showRoot=true",
         ])
         .env("GIT_NO_LAZY_FETCH", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
