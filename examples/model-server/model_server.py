@@ -37,7 +37,7 @@ def ids_in(request):
 
 
 def next_step(script, request):
-    """Calls to ask for now. A request that offers no tools is small talk: a title, a summary."""
+    """Calls to ask at this time. A request that offers no tools is small talk: a title, a summary."""
     if not request.get("tools"):
         return []
     known = ids_in(request)

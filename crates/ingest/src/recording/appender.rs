@@ -11,9 +11,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Facts that may wait: bounds memory, and slows the recorder down when the disk is slower than it.
-const QUEUE: usize = 8_192;
+const QUEUE: usize = 1_024;
 /// Facts in one transaction: about 20 ms of writing.
-const BATCH: usize = 4_096;
+const BATCH: usize = 2_048;
 /// How long a fact may wait before it is committed.
 const MAX_WAIT: Duration = Duration::from_millis(50);
 /// Disk space held back, so that a run can say why it was cut when the disk is full.
