@@ -11,7 +11,6 @@ pub(crate) struct StatLine {
     pub(crate) ppid: i32,
     /// In 10 ms ticks since boot.
     pub(crate) start_ticks: u64,
-    pub(crate) processor: usize,
 }
 
 /// Boot id of this host: `/proc/sys/kernel/random/boot_id`.
@@ -81,10 +80,9 @@ fn parse(line: &[u8]) -> Option<StatLine> {
     let number = |field: Option<&[u8]>| std::str::from_utf8(field?).ok()?.trim().parse::<u64>().ok();
     let state = *fields.next()?.first()?;
     let ppid = i32::try_from(number(fields.next())?).ok()?;
-    // ppid is field 4, the start time 22, the processor 39.
+    // ppid is field 4, the start time 22.
     let start_ticks = number(fields.nth(17))?;
-    let processor = number(fields.nth(16)).unwrap_or(0) as usize;
-    Some(StatLine { state, ppid, start_ticks, processor })
+    Some(StatLine { state, ppid, start_ticks })
 }
 
 #[cfg(test)]
@@ -95,7 +93,7 @@ mod tests {
     fn odd_program_names_do_not_shift_fields() {
         let line = b"42 (a) b) (c) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 17 1 0";
         let parsed = parse(line).expect("a stat line");
-        assert_eq!((parsed.state, parsed.ppid, parsed.start_ticks, parsed.processor), (b'S', 7, 987_654, 1));
+        assert_eq!((parsed.state, parsed.ppid, parsed.start_ticks), (b'S', 7, 987_654));
     }
 
     #[test]

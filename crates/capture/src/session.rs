@@ -283,9 +283,10 @@ fn inherited_files() -> Vec<Inherited> {
     found
 }
 
-/// A session of our own, no streams and no descriptors of the caller: its pipes end when the command's do.
+/// A process group of our own, no streams and no descriptors of the caller: its pipes end when the command's do. A
+/// hang-up of the terminal, and what it does to a group in the background, is blocked with all other signals.
 fn leave_the_terminal(root: &Root, front: &OwnedFd) {
-    fork::new_session();
+    fork::new_group();
     let mut keep = vec![front.as_raw_fd(), root.go.as_raw_fd(), root.report.as_raw_fd()];
     keep.extend(root.guard.as_ref().map(AsRawFd::as_raw_fd));
     keep.extend(root.inherited.iter().filter_map(|file| file.file.as_ref().map(AsRawFd::as_raw_fd)));

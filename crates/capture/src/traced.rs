@@ -69,7 +69,6 @@ pub(crate) fn run(
         root_end: None,
         processes_seen: 0,
         stops: 0,
-        waiter: crate::ptrace::wait::Waiter::new(),
         errands,
     };
     tracer.adopt_root(&session.root);

@@ -49,9 +49,15 @@ pub struct Exec {
 }
 
 impl Process {
-    /// Arguments of the program that the process ran at `at`: the last one begun by then.
+    /// The program that the process ran at `at`: the last one begun by then, else its first one. The time of a file
+    /// version is the kernel's coarse clock, which may lie a tick before the start of the program that wrote it.
+    pub fn exec_at(&self, at: EventTime) -> Option<&Exec> {
+        self.execs.iter().rev().find(|exec| exec.at <= at).or_else(|| self.execs.first())
+    }
+
+    /// Arguments of the program that the process ran at `at`.
     pub fn argv_at(&self, at: EventTime) -> Option<&[OsBytes]> {
-        self.execs.iter().rev().find(|exec| exec.at <= at).map(|exec| exec.exec.argv.as_slice())
+        self.exec_at(at).map(|exec| exec.exec.argv.as_slice())
     }
 
     /// Arguments of the last program that the process ran.

@@ -15,6 +15,7 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
     let script = "i=0; while [ $i -lt 2000 ]; do /bin/true $i; echo $i >f; i=$((i + 1)); done";
     let mut random = Random(20_261_125);
     let mut interrupted = 0;
+    let mut facts_before = 0;
     for point in 0..POINTS {
         let run = format!("k{point}");
         let mut child = place.command(["record", "-q", "--run", &run, "--", "sh", "-c", script]).spawn().expect("runs");
@@ -23,17 +24,21 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
             child_of(child.id());
         }
         std::thread::sleep(Duration::from_micros(random.next() % (MOST_MS * 1000)));
+        // What another process could read is acknowledged: it must still be there afterwards.
+        let acknowledged = facts_of(&place, &run);
         if let Some(tracer) = child_of(child.id()) {
             signal_if_there(tracer);
         }
         let status = ended(&mut child, &run);
         let runs = place.run(["runs", "--json"]);
         if runs.status != 0 {
+            assert!(acknowledged.is_empty());
             continue; // Killed before there was a store.
         }
         let runs = runs.json();
         let Some(row) = runs["runs"].as_array().expect("a list").iter().find(|row| row["run_id"] == run.as_str())
         else {
+            assert!(acknowledged.is_empty(), "{run}: {} facts are gone", acknowledged.len());
             continue; // Killed before the run had begun.
         };
         let state = row["outcome"]["state"].as_str().expect("a state").to_owned();
@@ -43,9 +48,14 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
             assert!(["interrupted", "empty"].contains(&state.as_str()), "{run}: {state}");
         }
         interrupted += u32::from(state == "interrupted");
+        let kept = facts_of(&place, &run);
+        assert!(kept.len() >= acknowledged.len(), "{run}: {} of {} facts", kept.len(), acknowledged.len());
+        assert!(kept.starts_with(&acknowledged), "{run}: another fact stands where one was read before the kill");
+        facts_before += acknowledged.len();
         let verify = place.run(["verify", &run]);
-        assert!(verify.status == 0 || verify.status == 3, "{run}: {}", verify.stdout);
+        assert_eq!(verify.status, 0, "{run}: {}", verify.stdout);
     }
+    assert!(facts_before > POINTS as usize * 10, "only {facts_before} facts could be read before the kills");
     assert!(interrupted > POINTS / 4, "only {interrupted} of {POINTS} points hit a recording");
     let left: Vec<String> = std::fs::read_dir(place.data_dir())
         .expect("the data dir")
@@ -56,6 +66,18 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
     place.run(["fsck"]).ok();
     place.record("after", "true").ok();
     place.run(["verify", "after"]).ok();
+}
+
+/// The ids of the facts of a run, in the order of the log, as another process reads them; none before there is a store.
+fn facts_of(place: &Place, run: &str) -> Vec<String> {
+    let query = format!(
+        "SELECT json_extract(CAST(fact.body AS TEXT), '$.id') FROM fact, run WHERE run.id = '{run}'
+         AND fact.pos >= run.no << 40 AND fact.pos < (run.no + 1) << 40 ORDER BY fact.pos"
+    );
+    let database = place.data_dir().join("store.db");
+    let said = std::process::Command::new("sqlite3").arg("-readonly").arg(database).arg(query).output();
+    let text = String::from_utf8(said.expect("sqlite3 runs").stdout).expect("text");
+    text.lines().map(str::to_owned).collect()
 }
 
 /// Waits twenty seconds at most for a front whose tracer is gone. On a busy machine the shot may have come before the

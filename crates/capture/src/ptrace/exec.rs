@@ -1,21 +1,25 @@
 //! exec: the arguments of the new image, and of calls that failed.
 
+use super::paths;
 use super::process::Caller;
 use crate::sys::{fd, memory};
 use agentprov_model::process::ArgvCut;
 use agentprov_model::{ContentId, OsBytes};
 use sha2::{Digest, Sha256};
 use std::ffi::CString;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 
 /// Bytes of an argument list that are kept whole.
 const ARGV_BYTES: usize = 64 * 1024;
+/// Bytes that the first read of an argument list asks for.
+const SHORT_ARGV: usize = 4 * 1024;
 /// Arguments that are read from the memory of a caller whose exec failed.
 const FAILED_ARGV: usize = 1024;
 
 /// The argument list of the image that a process runs now (`/proc/<pid>/cmdline`).
 pub(crate) fn argv_of(pid: i32) -> (Vec<OsBytes>, Option<ArgvCut>) {
-    let raw = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let raw = command_line(pid).unwrap_or_default();
     let whole = raw.strip_suffix(b"\0").unwrap_or(&raw);
     if raw.is_empty() {
         return (Vec::new(), None);
@@ -38,6 +42,19 @@ pub(crate) fn argv_of(pid: i32) -> (Vec<OsBytes>, Option<ArgvCut>) {
         sha256: ContentId::from_bytes(Sha256::digest(&raw).into()),
     };
     (kept, Some(cut))
+}
+
+/// `/proc/<pid>/cmdline`; a short one, as nearly all are, with a single read.
+fn command_line(pid: i32) -> io::Result<Vec<u8>> {
+    let path = paths::proc_path(format_args!("/proc/{pid}/cmdline"));
+    let mut file = std::fs::File::from(fd::open(&path, libc::O_RDONLY)?);
+    let mut raw = vec![0; SHORT_ARGV];
+    let length = file.read(&mut raw)?;
+    raw.truncate(length);
+    if length == SHORT_ARGV {
+        file.read_to_end(&mut raw)?;
+    }
+    Ok(raw)
 }
 
 /// The argument list at an address of the caller, as far as it can be read.

@@ -14,4 +14,3 @@ pub(crate) mod serve;
 pub(crate) mod stops;
 pub(crate) mod syscalls;
 pub(crate) mod tracer;
-pub(crate) mod wait;

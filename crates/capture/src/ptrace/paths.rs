@@ -18,7 +18,8 @@ pub(crate) fn own_link(file: &OwnedFd) -> CString {
     proc_path(format_args!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-fn proc_path(text: std::fmt::Arguments<'_>) -> CString {
+/// A path below `/proc`.
+pub(crate) fn proc_path(text: std::fmt::Arguments<'_>) -> CString {
     let mut bytes = Vec::with_capacity(40);
     let _memory = bytes.write_fmt(text);
     CString::new(bytes).unwrap_or_default()

@@ -10,7 +10,7 @@ pub(crate) struct Process {
     pub(crate) id: ProcessId,
     /// Programs run so far.
     pub(crate) generation: u32,
-    /// Its root directory or mount namespace may differ from ours.
+    /// Its root directory, or its mount or pid namespace, may differ from ours.
     pub(crate) other_root: bool,
     /// Gaps that were reported once for this process, as bits of [`Once`].
     pub(crate) reported: u8,

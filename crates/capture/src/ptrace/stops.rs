@@ -37,10 +37,10 @@ impl Tracer {
                 ptrace::resume(tid, how, 0);
             }
             libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => {
-                if let Ok(child) = ptrace::event_message(tid) {
-                    self.on_birth(tid, child as i32, event);
+                match ptrace::event_message(tid) {
+                    Ok(child) => self.on_birth(tid, child as i32, event),
+                    Err(_) => ptrace::resume(tid, Resume::Cont, 0),
                 }
-                ptrace::resume(tid, Resume::Cont, 0);
             }
             libc::PTRACE_EVENT_EXEC => {
                 self.on_exec(tid);
@@ -65,17 +65,27 @@ impl Tracer {
         }
     }
 
+    /// The child waits until it is entered; the parent, of whom everything is known by then, goes on before that.
     fn on_birth(&mut self, parent_tid: i32, child: i32, event: i32) {
-        let Some(parent) = self.tree.caller(parent_tid) else { return };
+        let parent = self.tree.caller(parent_tid);
+        let thread = event == libc::PTRACE_EVENT_CLONE
+            && parent
+                .is_some_and(|parent| std::fs::symlink_metadata(format!("/proc/{}/task/{child}", parent.tgid)).is_ok());
+        let namespaces = match parent {
+            Some(parent) if thread || !parent.other_root && ptrace::birth_keeps_namespaces(parent_tid) => {
+                Namespaces::Ours
+            }
+            _ => Namespaces::Unknown,
+        };
+        ptrace::resume(parent_tid, Resume::Cont, 0);
+        let Some(parent) = parent else { return };
         if !self.tree.threads.contains_key(&child) {
-            let thread = event == libc::PTRACE_EVENT_CLONE
-                && std::fs::symlink_metadata(format!("/proc/{}/task/{child}", parent.tgid)).is_ok();
             let origin = match event {
                 libc::PTRACE_EVENT_FORK => ProcessOrigin::Fork,
                 libc::PTRACE_EVENT_VFORK => ProcessOrigin::Vfork,
                 _ => ProcessOrigin::Clone,
             };
-            self.enter(child, if thread { parent.tgid } else { child }, Some(parent), origin);
+            self.enter(child, if thread { parent.tgid } else { child }, Some(parent), origin, namespaces);
         }
         self.release_parked(child);
     }
@@ -88,7 +98,7 @@ impl Tracer {
     }
 
     /// Enters a thread; for a new process the fact of its start too.
-    fn enter(&mut self, tid: i32, tgid: i32, parent: Option<Caller>, origin: ProcessOrigin) {
+    fn enter(&mut self, tid: i32, tgid: i32, parent: Option<Caller>, origin: ProcessOrigin, namespaces: Namespaces) {
         self.tree.threads.insert(tid, Thread { tgid, pending: None });
         if self.tree.processes.contains_key(&tgid) {
             return;
@@ -98,9 +108,12 @@ impl Tracer {
         let start_ticks = line.map_or(0, |line| line.start_ticks);
         let key = ProcessKey { boot: self.boot.clone(), pid: tgid.cast_unsigned(), start_ticks };
         let id = key.id();
-        let foreign_pids = paths::link(tgid, "ns/pid").is_some_and(|ns| self.namespaces[0].as_ref() != Some(&ns));
-        let foreign_mounts = paths::link(tgid, "ns/mnt").is_some_and(|ns| self.namespaces[1].as_ref() != Some(&ns));
-        let other_root = foreign_mounts || parent.is_some_and(|parent| parent.other_root);
+        let unlike = |name: &str, ours: &Option<Vec<u8>>| {
+            namespaces == Namespaces::Unknown && paths::link(tgid, name).is_some_and(|ns| ours.as_ref() != Some(&ns))
+        };
+        let foreign_pids = unlike("ns/pid", &self.namespaces[0]);
+        let foreign_mounts = unlike("ns/mnt", &self.namespaces[1]);
+        let other_root = foreign_pids || foreign_mounts || parent.is_some_and(|parent| parent.other_root);
         let writes = parent.map_or_else(Vec::new, |parent| self.inherit_writes(&parent, tgid, id));
         let started = ProcessStarted {
             pid: tgid.cast_unsigned(),
@@ -163,7 +176,7 @@ impl Tracer {
             if parent.is_some_and(|parent| self.tree.threads.contains_key(&parent)) {
                 continue;
             }
-            self.enter(tid, tgid, None, ProcessOrigin::Clone);
+            self.enter(tid, tgid, None, ProcessOrigin::Clone, Namespaces::Unknown);
             self.release_parked(tid);
         }
     }
@@ -424,6 +437,14 @@ impl Tracer {
             self.out.gap(Some(caller.id), gap);
         }
     }
+}
+
+/// What is known of the namespaces of a new process before it is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Namespaces {
+    /// Those of the recorder: its parent is there and did not ask for others.
+    Ours,
+    Unknown,
 }
 
 /// The pid in the innermost namespace, `NSpid` in `/proc/<pid>/status`.

@@ -94,7 +94,6 @@ pub(crate) struct Tracer {
     pub(crate) root_end: Option<(Outcome, EventTime)>,
     pub(crate) processes_seen: u64,
     pub(crate) stops: u64,
-    pub(crate) waiter: super::wait::Waiter,
     /// From the guard.
     pub(crate) errands: Receiver<Errand>,
 }
@@ -128,7 +127,7 @@ impl Tracer {
         let mut staying = true;
         loop {
             self.guarded_errands();
-            match self.waiter.wait() {
+            match ptrace::wait(true) {
                 Ok(Some((tid, change))) => {
                     self.stops += 1;
                     self.guarded(tid, change);

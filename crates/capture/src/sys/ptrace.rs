@@ -99,6 +99,35 @@ pub(crate) fn event_message(tid: i32) -> io::Result<u64> {
     Ok(u64::from(message))
 }
 
+/// Namespaces that decide what a process means by a pid or a path.
+#[cfg(target_arch = "x86_64")]
+const NEW_NAMESPACES: u64 = (libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWUSER) as u64;
+
+/// True where the call in which a thread reports a birth certainly leaves the child in the caller's namespaces.
+///
+/// Its number and first argument are read from the registers (asm/user_64.h); the flags of clone3 lie in memory that
+/// another thread may change, and 32-bit calls have other numbers: they are not certain.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn birth_keeps_namespaces(tid: i32) -> bool {
+    const ORIG_RAX: usize = 15 * size_of::<u64>();
+    const RDI: usize = 14 * size_of::<u64>();
+    let register = |offset: usize| {
+        let mut value: u64 = 0;
+        request(libc::PTRACE_PEEKUSER, tid, offset, (&raw mut value) as usize).map(|_| value)
+    };
+    match register(ORIG_RAX).ok().and_then(|number| libc::c_long::try_from(number).ok()) {
+        Some(libc::SYS_fork | libc::SYS_vfork) => true,
+        Some(libc::SYS_clone) => register(RDI).is_ok_and(|flags| flags & NEW_NAMESPACES == 0),
+        _ => false,
+    }
+}
+
+/// As on x86_64; here the registers are not read, and nothing is certain.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn birth_keeps_namespaces(_tid: i32) -> bool {
+    false
+}
+
 fn syscall_info(tid: i32) -> io::Result<RawInfo> {
     let mut info =
         RawInfo { op: 0, reserved: 0, flags: 0, arch: 0, instruction_pointer: 0, stack_pointer: 0, data: [0; 8] };

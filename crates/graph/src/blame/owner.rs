@@ -199,7 +199,7 @@ impl Witness<'_> {
         seq: u64,
     ) -> Owner {
         let known = self.processes.find(&process);
-        let exec = known.and_then(|known| known.execs.iter().rev().find(|exec| exec.at <= at));
+        let exec = known.and_then(|known| known.exec_at(at));
         let argv = exec.map(|exec| exec.exec.argv.clone());
         let started = self.attempts.iter().find(|attempt| attempt.no == no).map(|attempt| &attempt.started);
         let binding = self.tool_calls.of_fact(seq).or_else(|| self.tool_calls.of_process(&process));

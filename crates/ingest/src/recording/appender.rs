@@ -3,7 +3,7 @@
 use crate::hooks::{Spool, drain_into, wall_clock};
 use agentprov_model::{AttemptNo, RunId};
 use agentprov_store::{Durability, Prepared, RunNo, StoreError, Writer};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// Facts that may wait: bounds memory, and slows the recorder down when the disk is slower than it.
 const QUEUE: usize = 1_024;
+/// At this length the thread is woken; it looks by itself when a batch has waited long enough. Waking it for each fact
+/// would take the CPU from the recorded command.
+const WAKE_AT: usize = QUEUE / 4;
 /// Facts in one transaction: about 20 ms of writing.
 const BATCH: usize = 2_048;
 /// How long a fact may wait before it is committed.
@@ -80,6 +83,9 @@ impl Appender {
     pub(super) fn append(&self, fact: Prepared) {
         // The other end goes away only with the thread; `finish` then reports what happened to it.
         let _ = self.queue.send(fact);
+        if self.queue.len() >= WAKE_AT {
+            self.thread.thread().unpark();
+        }
     }
 
     /// Commits everything handed over and the closing facts, seals the attempt, and waits for the disk.
@@ -89,6 +95,7 @@ impl Appender {
         closing: impl FnOnce(Option<&Lost>) -> (Vec<Prepared>, AttemptNo),
     ) -> Result<(), StoreError> {
         drop(self.queue);
+        self.thread.thread().unpark();
         let Ok(mut committer) = self.thread.join() else {
             return Err(StoreError::Damaged("the append thread failed".into()));
         };
@@ -105,18 +112,30 @@ impl Appender {
     }
 }
 
+/// Takes what comes until the batch is full, the first fact has waited long enough, or nothing can come any more.
+fn gather(facts: &Receiver<Prepared>, pending: &mut Vec<Prepared>) {
+    let deadline = Instant::now() + MAX_WAIT;
+    while pending.len() < BATCH {
+        match facts.try_recv() {
+            Ok(fact) => pending.push(fact),
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return;
+                }
+                std::thread::park_timeout(left);
+            }
+        }
+    }
+}
+
 impl Committer {
     fn work(&mut self, facts: &Receiver<Prepared>) {
         let mut pending = Vec::with_capacity(BATCH);
         while let Ok(first) = facts.recv() {
             pending.push(first);
-            let deadline = Instant::now() + MAX_WAIT;
-            while pending.len() < BATCH {
-                match facts.recv_deadline(deadline) {
-                    Ok(fact) => pending.push(fact),
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-                }
-            }
+            gather(facts, &mut pending);
             self.commit(&pending);
             pending.clear();
             self.take_hooks(false);

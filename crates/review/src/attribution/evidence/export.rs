@@ -185,8 +185,7 @@ impl Collector<'_> {
         for process in version.writers.iter().filter_map(|writer| log.processes.find(writer)) {
             let row = self.reader.event(log.run.no, &process.started_event).map_err(GraphError::from)?;
             log.facts.extend(row.map(|row| row.position.seq));
-            let ran = process.execs.iter().rev().find(|exec| exec.at <= fact.at);
-            log.facts.extend(ran.map(|exec| exec.seq));
+            log.facts.extend(process.exec_at(fact.at).map(|exec| exec.seq));
         }
         Ok(())
     }

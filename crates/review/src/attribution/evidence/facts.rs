@@ -42,10 +42,11 @@ impl LogFacts {
         self.versions.get(&seq)
     }
 
-    /// Arguments of what a process ran at a time.
+    /// Arguments of what a process ran at a time: as `Process::exec_at` of the recordings says.
     pub(super) fn argv(&self, process: &ProcessId, at: EventTime) -> Option<&[OsBytes]> {
-        let mut ran = self.execs.iter().rev().filter(|(id, began, _)| id == process && *began <= at);
-        ran.next().map(|(_, _, exec)| exec.argv.as_slice())
+        let ran = || self.execs.iter().filter(|(id, _, _)| id == process);
+        let exec = ran().rev().find(|(_, began, _)| *began <= at).or_else(|| ran().next());
+        exec.map(|(_, _, exec)| exec.argv.as_slice())
     }
 
     /// The same claim that the recordings themselves give.
