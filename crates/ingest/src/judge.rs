@@ -22,6 +22,14 @@ pub trait Judge: Send {
     /// Looks at one fact; each derived fact handed to `emit` is appended in the same transaction, after it.
     fn judge(&mut self, fact: &Fact, emit: &mut Emit<'_>);
 
+    /// True where it does things that must not be done twice for one event.
+    fn acts(&self) -> bool {
+        false
+    }
+
+    /// Looks at a fact that was judged before, only to know it when later ones are judged.
+    fn recall(&mut self, _fact: &Fact) {}
+
     /// What to say once in each log whose facts it judges: which rules, in which mode. Nothing where nothing is judged.
     fn applied(&self) -> Option<What> {
         None

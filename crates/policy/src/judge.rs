@@ -148,35 +148,9 @@ impl RuleJudge {
         }
         for &kind in &rule.response {
             let target = self.target(fact, kind);
-            let request = ResponseAction {
-                risk: linked.0,
-                decision: linked.1,
-                request: None,
-                action: kind,
-                target,
-                state: ResponseState::Requested,
-                reached: fact.at,
-                evidence: format!("rule {} asks for it", rule.id),
-            };
-            let id = emit(about(fact, request.clone()));
-            let request = ResponseAction { request: Some(id), ..request };
-            if let Some((state, evidence)) = self.at_once(fact, kind, object) {
-                emit(about(fact, ResponseAction { state, evidence, ..request }));
-                continue;
-            }
-            let job = Job { process: fact.process, rule: rule.clone(), object: object.clone(), request };
-            if let Some(refused) = self.hand_over(job) {
-                emit(refused);
-            }
-        }
-    }
-
-    fn hand_over(&mut self, job: Job) -> Option<Derived> {
-        match &mut self.responder {
-            Some(responder) => responder.submit(job),
-            None => {
-                Some(job.step(ResponseState::Unsupported, job.request.reached, "responses are not run here".into()))
-            }
+            let at_once = self.at_once(fact, kind, object);
+            let asked = Asked { fact, rule, object, linked };
+            asked.respond(kind, target, at_once, self.responder.as_mut(), emit);
         }
     }
 
@@ -275,6 +249,54 @@ impl Judge for RuleJudge {
                 emit(step);
             });
         }
+    }
+}
+
+/// What a rule asks for about an event, with the ids of its risk and decision.
+pub(crate) struct Asked<'a> {
+    pub(crate) fact: &'a Fact,
+    pub(crate) rule: &'a RuleSpec,
+    pub(crate) object: &'a OsBytes,
+    pub(crate) linked: (EventId, EventId),
+}
+
+impl Asked<'_> {
+    /// Says that the response is asked for, and how it ended where that is known at once; else hands it over.
+    pub(crate) fn respond(
+        &self,
+        kind: ResponseKind,
+        target: ResponseTarget,
+        at_once: Option<(ResponseState, String)>,
+        responder: Option<&mut Responder>,
+        emit: &mut Emit<'_>,
+    ) {
+        let request = ResponseAction {
+            risk: self.linked.0,
+            decision: self.linked.1,
+            request: None,
+            action: kind,
+            target,
+            state: ResponseState::Requested,
+            reached: self.fact.at,
+            evidence: format!("rule {} asks for it", self.rule.id),
+        };
+        let id = emit(about(self.fact, request.clone()));
+        let request = ResponseAction { request: Some(id), ..request };
+        if let Some((state, evidence)) = at_once {
+            emit(about(self.fact, ResponseAction { state, evidence, ..request }));
+            return;
+        }
+        let (process, rule, object) = (self.fact.process, self.rule.clone(), self.object.clone());
+        let job = Job { process, rule, object, request };
+        let refused = match responder {
+            Some(responder) => responder.submit(job),
+            None => {
+                Some(job.step(ResponseState::Unsupported, job.request.reached, "responses are not run here".into()))
+            }
+        };
+        refused.into_iter().for_each(|step| {
+            emit(step);
+        });
     }
 }
 

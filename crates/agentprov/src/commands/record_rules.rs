@@ -21,6 +21,13 @@ pub(crate) struct Rules {
     /// Judge what happens with the rules of this file, or with the built-in ones: default
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+/// Whether rules act, and with what. Only rules that were named act.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Acting {
     /// Whether rules only record, or also act
     #[arg(long, value_enum, default_value_t = Mode::Detect, requires = "rules")]
     mode: Mode,
@@ -75,9 +82,8 @@ impl Rules {
     pub(crate) fn judge(&self, store: &Store, request: &RecordRequest) -> Result<Option<Judging>, Failure> {
         let Some(path) = &self.rules else { return Ok(None) };
         let rules = Arc::new(load(Some(path))?);
-        let mode = RuleMode::from(self.mode);
-        let folder = store.dir().join("responses").join(request.attempt_id.as_str());
-        let webhook = self.webhook(&folder)?;
+        let mode = self.acting.mode();
+        let means = self.acting.means(store, request.attempt_id.as_str())?;
         let run = request.run.to_string();
         let denied = Denied::default();
         let gate: Option<Arc<dyn Gate>> = match mode {
@@ -92,11 +98,29 @@ impl Rules {
             let judge = judge.with_denied(denied.clone());
             let judge = match mode {
                 RuleMode::Detect => judge,
-                RuleMode::Enforce => judge.with_responder(responder(&folder, webhook.clone())?),
+                RuleMode::Enforce => judge.with_responder(means.start()?),
             };
             Ok(Box::new(judge) as Box<dyn Judge>)
         };
         Ok(Some(Judging { make: Box::new(make), gate }))
+    }
+}
+
+impl Acting {
+    /// Only as a default: nothing acts.
+    pub(crate) const fn detect() -> Self {
+        Self { mode: Mode::Detect, webhook: None, webhook_key: None }
+    }
+
+    pub(crate) fn mode(&self) -> RuleMode {
+        self.mode.into()
+    }
+
+    /// With what responses are carried out; what they leave behind lies in a folder of that name.
+    pub(crate) fn means(&self, store: &Store, name: &str) -> Result<Means, Failure> {
+        let folder = store.dir().join("responses").join(name);
+        let webhook = self.webhook(&folder)?;
+        Ok(Means { folder, webhook })
     }
 
     fn webhook(&self, folder: &Path) -> Result<Option<Webhook>, Failure> {
@@ -115,17 +139,27 @@ impl Rules {
     }
 }
 
-fn responder(folder: &Path, webhook: Option<Webhook>) -> std::io::Result<Responder> {
-    let export = Export { folder: folder.join("exports") };
-    let mut adapters: Vec<(ResponseKind, Box<dyn Adapter>)> = vec![
-        (ResponseKind::Kill, Box::new(Kill::default())),
-        (ResponseKind::Quarantine, Box::new(Quarantine::default())),
-        (ResponseKind::Export, Box::new(export)),
-    ];
-    if let Some(webhook) = webhook {
-        adapters.push((ResponseKind::Notify, Box::new(webhook)));
+/// With what responses are carried out.
+#[derive(Clone)]
+pub(crate) struct Means {
+    folder: PathBuf,
+    webhook: Option<Webhook>,
+}
+
+impl Means {
+    /// Starts the thread that carries them out.
+    pub(crate) fn start(&self) -> std::io::Result<Responder> {
+        let export = Export { folder: self.folder.join("exports") };
+        let mut adapters: Vec<(ResponseKind, Box<dyn Adapter>)> = vec![
+            (ResponseKind::Kill, Box::new(Kill::default())),
+            (ResponseKind::Quarantine, Box::new(Quarantine::default())),
+            (ResponseKind::Export, Box::new(export)),
+        ];
+        if let Some(webhook) = self.webhook.clone() {
+            adapters.push((ResponseKind::Notify, Box::new(webhook)));
+        }
+        Responder::start(adapters, now)
     }
-    Responder::start(adapters, now)
 }
 
 fn now() -> EventTime {

@@ -8,14 +8,14 @@ use super::loss::gap;
 use super::request::IngestRequest;
 use super::row::{RowResult, RowStatus, identity_keys};
 use crate::correlate::{BindingIndex, Resolved};
-use crate::judge::{Derived, Judge};
+use crate::judge::{Derived, Emit, Judge};
 use crate::lines::{Line, LineReader, MAX_LINE};
 use crate::receivers::{DetectedFormat, Draft, Loss, Received, Receivers, RowError};
 use crate::redact::Redactor;
 use agentprov_model::telemetry::{RawRef, RowTotals};
 use agentprov_model::{
-    AttemptNo, Basis, ContentId, EventId, EventTime, Fact, IndexKey, KeyKind, ResolutionState, RunId, TelemetryBody,
-    Vantage, What,
+    AttemptNo, Basis, ContentId, EventId, EventTime, Fact, IndexKey, KeyKind, ResolutionState, ResponseState, RunId,
+    TelemetryBody, Vantage, What,
 };
 use agentprov_store::{Prepared, Reader, RunNo, StoreError};
 use sha2::{Digest, Sha256};
@@ -38,6 +38,8 @@ pub(super) struct Preparer<'r> {
     logs: HashMap<RunId, LogNo>,
     /// Logs in which the rules were named.
     judged: HashSet<RunId>,
+    /// Responses that were asked for, and the logs of their events: how they end is told there.
+    requests: HashMap<EventId, RunId>,
     /// Logs of the store when the ingest began.
     stored: HashMap<RunId, Option<RunNo>>,
     totals: RowTotals,
@@ -62,7 +64,15 @@ struct Appending {
     recorded: EventTime,
     log: RunId,
     raw: Option<Vec<u8>>,
-    judge: bool,
+    judging: Judging,
+}
+
+/// What the judge does with an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judging {
+    Judge,
+    Recall,
+    None,
 }
 
 impl<'r> Preparer<'r> {
@@ -84,6 +94,7 @@ impl<'r> Preparer<'r> {
             stream: StreamIdentity::from(request.from_offset),
             logs: HashMap::new(),
             judged: HashSet::new(),
+            requests: HashMap::new(),
             stored: HashMap::new(),
             totals: RowTotals::default(),
             last_at: None,
@@ -105,8 +116,11 @@ impl<'r> Preparer<'r> {
         let unreadable = |source| IngestError::Input { path: path.clone(), source };
         loop {
             // A live source may pause here: what it said so far is judged and kept at once.
-            if lines.may_wait() && !self.chunk.is_empty() && !send(std::mem::take(&mut self.chunk)) {
-                return Ok(());
+            if lines.may_wait() {
+                self.steps(|judge, emit| judge.idle(emit));
+                if !self.chunk.is_empty() && !send(std::mem::take(&mut self.chunk)) {
+                    return Ok(());
+                }
             }
             let line = match lines.next_line() {
                 Ok(Some(line)) => line,
@@ -125,6 +139,7 @@ impl<'r> Preparer<'r> {
         for (line, outcome) in self.receivers.finish() {
             self.belated(line, outcome)?;
         }
+        self.steps(|judge, emit| judge.finish(emit));
         if !self.chunk.is_empty() {
             send(std::mem::take(&mut self.chunk));
         }
@@ -214,8 +229,13 @@ impl<'r> Preparer<'r> {
         draft.event.scope = scope;
         draft.event.correlation = correlation;
         let earlier = self.earlier(&ambient, &log, (id, at), &identity, draft.at.is_none())?;
-        // What was judged when it was first appended is not judged by other lights now.
-        let judge = earlier.is_none();
+        // What was judged when it was first appended is not judged by other lights now. Judged once more by the same, it
+        // gives the same facts; but what was done must not be done again.
+        let judging = match earlier {
+            Some(_) => Judging::None,
+            None if self.judge.acts() && self.is_known(&log, &id)? => Judging::Recall,
+            None => Judging::Judge,
+        };
         if let Some((known, place, then)) = earlier {
             (id, log, at) = (known, place, then);
         }
@@ -224,7 +244,7 @@ impl<'r> Preparer<'r> {
         result.log = Some(log.clone());
         self.close_at_exit(&draft, at, recorded);
         self.last_at = Some(at);
-        result.decisions = self.append_event(Appending { id, at, recorded, log, raw, judge }, draft);
+        result.decisions = self.append_event(Appending { id, at, recorded, log, raw, judging }, draft);
         self.report(result);
         Ok(())
     }
@@ -262,6 +282,11 @@ impl<'r> Preparer<'r> {
         Ok(None)
     }
 
+    fn is_known(&mut self, log: &RunId, id: &EventId) -> Result<bool, StoreError> {
+        let Some(run) = self.stored_run(log)? else { return Ok(false) };
+        Ok(self.reader.event(run, id)?.is_some())
+    }
+
     fn stored_run(&mut self, id: &RunId) -> Result<Option<RunNo>, StoreError> {
         if let Some(known) = self.stored.get(id) {
             return Ok(*known);
@@ -291,7 +316,7 @@ impl<'r> Preparer<'r> {
 
     /// Gives the decisions that the judge came to.
     fn append_event(&mut self, place: Appending, draft: Draft) -> Vec<EventId> {
-        let Appending { id, at, recorded, log, raw, judge } = place;
+        let Appending { id, at, recorded, log, raw, judging } = place;
         let source = draft.event.source.clone();
         let process = draft.event.identity.process_key().map(|key| key.id());
         let tid = draft.event.identity.tid.filter(|tid| draft.event.identity.pid != Some(*tid));
@@ -300,29 +325,61 @@ impl<'r> Preparer<'r> {
         let redacted = self.redactor.redact(&mut what);
         let attempt = AttemptNo(0);
         let fact = Fact { id, at, recorded, attempt, vantage: draft.vantage, basis, process, tid, redacted, what };
-        let mut derived = Vec::new();
-        let mut decisions = Vec::new();
-        if judge {
+        let mut derived: Vec<(EventId, Derived)> = Vec::new();
+        if judging == Judging::Recall {
+            self.judge.recall(&fact);
+        }
+        if judging == Judging::Judge {
             self.say_rules(&log, at, recorded);
-            let mut ordinal = 0u32;
-            self.judge.judge(&fact, &mut |by_judge: Derived| {
-                let derived_id = EventId::derive(by_judge.at, &[b"derived", id.as_bytes(), &ordinal.to_be_bytes()]);
-                ordinal += 1;
-                if matches!(by_judge.what, What::Decision(_)) {
-                    decisions.push(derived_id);
-                }
-                let fact = engine_fact(derived_id, by_judge.at, recorded, Basis::Derived, by_judge.what);
-                derived.push(Fact { process: by_judge.process, ..fact });
-                derived_id
+            self.judge.judge(&fact, &mut |by_judge| {
+                let ordinal = u32::try_from(derived.len()).unwrap_or(u32::MAX);
+                let id = EventId::derive(by_judge.at, &[b"derived", id.as_bytes(), &ordinal.to_be_bytes()]);
+                derived.push((id, by_judge));
+                id
             });
         }
-        let log = self.log(log);
+        let no = self.log(log.clone());
         self.chunk.raw_bytes += raw.as_ref().map_or(0, Vec::len);
         let event = Some(EventEntry { id, at, source, raw });
-        self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event });
-        let entries = derived.iter().map(|fact| Entry { log, fact: Prepared::new(fact), event: None });
-        self.chunk.entries.extend(entries);
+        self.chunk.entries.push(Entry { log: no, fact: Prepared::new(&fact), event });
+        let is_decision = |(id, derived): &(EventId, Derived)| matches!(derived.what, What::Decision(_)).then_some(*id);
+        let decisions = derived.iter().filter_map(is_decision).collect();
+        for (id, by_judge) in derived {
+            self.append_derived(id, by_judge, Some(&log), recorded);
+        }
         decisions
+    }
+
+    /// Appends what a judge derived: to the log of the event, or, where it is a step of a response that was asked for
+    /// in another one, there.
+    fn append_derived(&mut self, id: EventId, derived: Derived, log: Option<&RunId>, recorded: EventTime) {
+        let step = if let What::ResponseAction(step) = &derived.what { Some(step) } else { None };
+        let asked = step.and_then(|step| self.requests.get(&step.request?)).cloned();
+        let Some(log) = asked.or_else(|| log.cloned()) else { return };
+        if step.is_some_and(|step| step.state == ResponseState::Requested) {
+            self.requests.insert(id, log.clone());
+        }
+        let fact = engine_fact(id, derived.at, recorded, Basis::Derived, derived.what);
+        let fact = Prepared::new(&Fact { process: derived.process, ..fact });
+        let log = self.log(log);
+        self.chunk.entries.push(Entry { log, fact, event: None });
+    }
+
+    /// Appends how far responses have come.
+    fn steps(&mut self, ask: impl FnOnce(&mut dyn Judge, &mut Emit<'_>)) {
+        let mut steps: Vec<(EventId, Derived)> = Vec::new();
+        ask(&mut *self.judge, &mut |step| {
+            let request = if let What::ResponseAction(action) = &step.what { action.request } else { None };
+            let of = request.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+            let what = serde_json::to_vec(&step.what).unwrap_or_default();
+            let id = EventId::derive(step.at, &[b"step", &of, &what]);
+            steps.push((id, step));
+            id
+        });
+        let recorded = (self.clock)();
+        for (id, step) in steps {
+            self.append_derived(id, step, None, recorded);
+        }
     }
 
     /// Says once in each log which rules look at what comes.

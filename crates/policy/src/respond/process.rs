@@ -30,7 +30,16 @@ pub(super) fn hold(target: &ResponseTarget) -> Result<(OwnedFd, &ProcessKey), En
         other => Ended::failed(format!("can't hold pid {}: {other}", key.pid)),
     })?;
     // The process of the key was there before the descriptor was opened. If it still is, the descriptor is its own.
-    if agentprov_capture::is_alive(key) { Ok((held, key)) } else { Err(gone()) }
+    if agentprov_capture::is_alive(key) {
+        return Ok((held, key));
+    }
+    match agentprov_capture::process_key(key.pid) {
+        Ok(other) if other != *key => Err(Ended::unsupported(format!(
+            "pid {} is another process now: it started at tick {}, not {}",
+            key.pid, other.start_ticks, key.start_ticks
+        ))),
+        _ => Err(gone()),
+    }
 }
 
 /// Pipe ends from `/proc/<pid>/fd`.

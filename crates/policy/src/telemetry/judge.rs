@@ -1,11 +1,15 @@
 //! Reported events in; decisions and risks out.
 
 use crate::event::PolicyEvent;
-use crate::judge::{about_fact, audit, decision, risk};
+use crate::judge::{Asked, about_fact, audit, decision, risk};
+use crate::respond::Responder;
 use crate::rules::RuleSet;
 use agentprov_ingest::{Emit, Judge};
 use agentprov_model::special::Severity;
-use agentprov_model::{EventTime, Fact, OsBytes, ResponseKind, RuleMode, RulesApplied, TelemetryEvent, Verdict, What};
+use agentprov_model::{
+    EventTime, Fact, OsBytes, ResponseKind, ResponseState, ResponseTarget, RuleMode, RulesApplied, TelemetryEvent,
+    Verdict, What,
+};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,12 +21,15 @@ const MAX_REMEMBERED: usize = 1 << 18;
 /// Name of a doer, or of a doer with a rule and an object.
 type Key = [u8; 16];
 
-/// Judges telemetry as it is taken in. It records and does nothing else: what is reported has happened already, on a
-/// host that may be another one.
+/// Judges telemetry as it is taken in. What is reported has happened already, on a host that may be another one: it acts
+/// only where it was given a [`Responder`], and on processes only where boot and start time are those of a process here.
 ///
-/// What it emits depends on the rows alone, in their order, so that the same input gives the same facts.
+/// Without one, what it emits depends on the rows alone, in their order, so that the same input gives the same facts.
 pub struct TelemetryJudge {
     rules: Arc<RuleSet>,
+    mode: RuleMode,
+    /// There in mode enforce.
+    responder: Option<Responder>,
     raised: HashSet<Key>,
     /// Who read a secret, and since when.
     tainted: HashMap<Key, EventTime>,
@@ -31,7 +38,14 @@ pub struct TelemetryJudge {
 impl TelemetryJudge {
     /// A judge with these rules.
     pub fn new(rules: Arc<RuleSet>) -> Self {
-        Self { rules, raised: HashSet::new(), tainted: HashMap::new() }
+        Self { rules, mode: RuleMode::Detect, responder: None, raised: HashSet::new(), tainted: HashMap::new() }
+    }
+
+    /// Lets rules in mode enforce act.
+    #[must_use]
+    pub fn with_responder(mut self, responder: Responder) -> Self {
+        (self.mode, self.responder) = (RuleMode::Enforce, Some(responder));
+        self
     }
 
     fn taint(&mut self, fact: &Fact, event: &PolicyEvent, doer: Key) {
@@ -41,6 +55,42 @@ impl TelemetryJudge {
         if holds && event.reads && !event.failed && !full {
             let since = self.tainted.entry(doer).or_insert(fact.at);
             *since = (*since).min(fact.at);
+        }
+    }
+
+    fn respond(&mut self, asked: &Asked<'_>, told: &TelemetryEvent, doer: Key, emit: &mut Emit<'_>) {
+        let Asked { fact, rule, linked, .. } = asked;
+        if self.responder.is_none() || rule.mode != RuleMode::Enforce {
+            let evidence = match rule.response.as_slice() {
+                [] | [ResponseKind::Audit] => "on record".to_owned(),
+                _ => format!("recorded; '{}' is not acted on in mode detect", rule.decision),
+            };
+            emit(about_fact(fact, What::ResponseAction(audit(fact.id, *linked, fact.at, evidence))));
+            return;
+        }
+        for &kind in &rule.response {
+            let at_once = self.at_once(kind, doer, fact.at);
+            asked.respond(kind, target(fact, told, kind), at_once, self.responder.as_mut(), emit);
+        }
+    }
+
+    /// What needs nobody else.
+    fn at_once(&mut self, kind: ResponseKind, doer: Key, at: EventTime) -> Option<(ResponseState, String)> {
+        match kind {
+            ResponseKind::Audit => Some((ResponseState::Confirmed, "on record".into())),
+            ResponseKind::Taint if self.tainted.len() >= MAX_REMEMBERED && !self.tainted.contains_key(&doer) => {
+                Some((ResponseState::Failed, format!("{MAX_REMEMBERED} marks are kept already")))
+            }
+            ResponseKind::Taint => {
+                let since = self.tainted.entry(doer).or_insert(at);
+                *since = (*since).min(at);
+                Some((ResponseState::Confirmed, "what is reported of the same doer from now on is marked".into()))
+            }
+            ResponseKind::Deny => {
+                let evidence = "best_effort: the event was reported after it had happened, so it was not denied";
+                Some((ResponseState::Unsupported, evidence.into()))
+            }
+            _ => None,
         }
     }
 
@@ -58,8 +108,19 @@ impl Judge for TelemetryJudge {
         Some(What::RulesApplied(RulesApplied {
             ruleset: self.rules.digest().to_owned(),
             rules: self.rules.rules().count() as u64,
-            mode: RuleMode::Detect,
+            mode: self.mode,
         }))
+    }
+
+    fn acts(&self) -> bool {
+        self.responder.is_some()
+    }
+
+    fn recall(&mut self, fact: &Fact) {
+        let responder = self.responder.take();
+        let mode = std::mem::replace(&mut self.mode, RuleMode::Detect);
+        self.judge(fact, &mut |_| fact.id);
+        (self.responder, self.mode) = (responder, mode);
     }
 
     fn judge(&mut self, fact: &Fact, emit: &mut Emit<'_>) {
@@ -68,28 +129,48 @@ impl Judge for TelemetryJudge {
         let doer = doer(told);
         event.tainted = self.tainted.get(&doer).is_some_and(|since| *since <= fact.at);
         let rules = Arc::clone(&self.rules);
-        let judgement = rules.judge(&event, RuleMode::Detect);
+        let judgement = rules.judge(&event, self.mode);
         self.taint(fact, &event, doer);
         if judgement.intended == Verdict::Allow {
             return;
         }
         let object = event.object();
-        let Some(decision) = decision(fact, &judgement, &rules, RuleMode::Detect, object.clone()) else { return };
+        let Some(decision) = decision(fact, &judgement, &rules, self.mode, object.clone()) else { return };
         let decision = emit(about_fact(fact, What::Decision(decision)));
         for rule in judgement.matched.iter().filter(|rule| rule.decision > Verdict::Allow) {
             if !self.first_time(&rule.id, doer, &object) {
                 continue;
             }
             let risk = emit(about_fact(fact, What::RiskSignal(risk(fact, rule, decision, object.clone()))));
-            let evidence = match rule.response.as_slice() {
-                [] | [ResponseKind::Audit] => "on record".to_owned(),
-                _ => format!(
-                    "recorded; '{}' is not acted on: the event was reported after it had happened",
-                    rule.decision
-                ),
-            };
-            emit(about_fact(fact, What::ResponseAction(audit(fact.id, (risk, decision), fact.at, evidence))));
+            self.respond(&Asked { fact, rule, object: &object, linked: (risk, decision) }, told, doer, emit);
         }
+        self.idle(emit);
+    }
+
+    fn idle(&mut self, emit: &mut Emit<'_>) {
+        for step in self.responder.iter_mut().flat_map(Responder::steps) {
+            emit(step);
+        }
+    }
+
+    fn finish(&mut self, emit: &mut Emit<'_>) {
+        if let Some(responder) = self.responder.take() {
+            responder.finish(&mut |step| {
+                emit(step);
+            });
+        }
+    }
+}
+
+/// Of the processes that others report, only exactly known ones are touched.
+fn target(fact: &Fact, told: &TelemetryEvent, kind: ResponseKind) -> ResponseTarget {
+    match kind {
+        ResponseKind::Kill | ResponseKind::Quarantine | ResponseKind::Taint => {
+            told.identity.process_key().map_or(ResponseTarget::UnknownProcess, ResponseTarget::Process)
+        }
+        ResponseKind::Notify => ResponseTarget::Receiver("webhook".into()),
+        ResponseKind::Export => ResponseTarget::Receiver("export".into()),
+        ResponseKind::Audit | ResponseKind::Deny => ResponseTarget::Event(fact.id),
     }
 }
 

@@ -1,20 +1,23 @@
 //! What all commands that take telemetry in have in common: rules, request, and the call.
 
 use super::scope::Scope;
-use crate::commands::record_rules::load;
+use crate::commands::record_rules::{Acting, Means, load};
 use crate::context::Context;
 use crate::failure::Failure;
 use agentprov_ingest::hooks::wall_clock;
 use agentprov_ingest::receivers::Format;
 use agentprov_ingest::telemetry::{IngestError, IngestReport, IngestRequest, RowResult, ingest};
 use agentprov_ingest::{Judge, Unjudged};
-use agentprov_model::ClassTable;
+use agentprov_model::{ClassTable, RuleMode};
 use agentprov_policy::{RuleSet, TelemetryJudge};
 use agentprov_store::Store;
 use clap::Args;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Folder of what responses to reported events leave behind.
+const RESPONSES: &str = "telemetry";
 
 /// Rules that judge what comes in.
 #[derive(Args, Clone, Debug)]
@@ -26,12 +29,14 @@ pub(super) struct Rules {
     /// Do not judge
     #[arg(long, conflicts_with = "rules")]
     no_policy: bool,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 impl Rules {
     /// Does not judge.
     pub(super) fn none() -> Self {
-        Self { rules: None, no_policy: true }
+        Self { rules: None, no_policy: true, acting: Acting::detect() }
     }
 
     pub(super) fn load(&self) -> Result<Option<Arc<RuleSet>>, Failure> {
@@ -60,6 +65,8 @@ pub(super) struct Rows {
 pub(super) struct Intake {
     store: Store,
     rules: Option<Arc<RuleSet>>,
+    /// Where rules act.
+    means: Option<Means>,
     pub(super) request: IngestRequest,
 }
 
@@ -73,6 +80,7 @@ impl Intake {
         format: Format,
         path: String,
     ) -> Result<Self, Failure> {
+        let acting = &rules.acting;
         let rules = rules.load()?;
         let table = match &rules {
             Some(rules) => rules.table().clone(),
@@ -89,12 +97,26 @@ impl Intake {
             host: host_name(),
             table: Arc::new(table),
         };
-        Ok(Self { store: context.store_or_new()?, rules, request })
+        let store = context.store_or_new()?;
+        let means = match acting.mode() {
+            RuleMode::Detect => None,
+            RuleMode::Enforce => Some(acting.means(&store, RESPONSES)?),
+        };
+        Ok(Self { store, rules, means, request })
     }
 
     /// Where it is kept how far followed files were read.
     pub(super) fn follow_folder(&self) -> PathBuf {
         self.store.dir().join("follow")
+    }
+
+    fn judge(&self) -> Result<Box<dyn Judge>, Failure> {
+        let Some(rules) = &self.rules else { return Ok(Box::new(Unjudged)) };
+        let judge = TelemetryJudge::new(Arc::clone(rules));
+        let Some(means) = &self.means else { return Ok(Box::new(judge)) };
+        let responder =
+            means.start().map_err(|error| Failure::new(format!("can't start the thread for responses: {error}")))?;
+        Ok(Box::new(judge.with_responder(responder)))
     }
 
     /// Takes an input in; `on_row` hears of each row when it is safe.
@@ -103,10 +125,7 @@ impl Intake {
         input: impl Read + Send,
         on_row: &mut dyn FnMut(&RowResult),
     ) -> Result<IngestReport, Failure> {
-        let judge: Box<dyn Judge> = match &self.rules {
-            Some(rules) => Box::new(TelemetryJudge::new(Arc::clone(rules))),
-            None => Box::new(Unjudged),
-        };
+        let judge = self.judge()?;
         let mut report = IngestReport::default();
         let summary = ingest(&self.store, input, &self.request, judge, &wall_clock, &mut |row| {
             report.row(row);
