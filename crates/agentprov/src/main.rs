@@ -3,6 +3,7 @@
 //! This crate is the command line: it parses arguments, calls the views and sessions of the other crates, and
 //! renders what they give. It holds no logic that another surface would need.
 
+mod age;
 mod arguments;
 mod commands;
 mod context;

@@ -135,6 +135,8 @@ named!(
         TelemetryBatch = "telemetry_batch",
         /// Raw rows of an ingest.
         TelemetryRaw = "telemetry_raw",
+        /// Bodies of old events are gone on purpose.
+        TelemetryPruned = "telemetry_pruned",
         /// An agent's session began.
         AgentSessionStart = "agent_session_start",
         /// An agent's session ended.
@@ -241,6 +243,7 @@ impl Fact {
             What::Resolution(_) => EventType::ScopeResolved,
             What::IngestBatch(_) => EventType::TelemetryBatch,
             What::RawLines(_) => EventType::TelemetryRaw,
+            What::Pruned(_) => EventType::TelemetryPruned,
             What::Declared(declared) => declared_type(&declared.deed),
             What::Mcp(said) => mcp_type(&said.deed),
         }
@@ -261,7 +264,8 @@ impl Fact {
             | EventType::Interrupted
             | EventType::ScopeResolved
             | EventType::TelemetryBatch
-            | EventType::TelemetryRaw => Lane::Evidence,
+            | EventType::TelemetryRaw
+            | EventType::TelemetryPruned => Lane::Evidence,
             _ => Lane::RuntimeTelemetry,
         }
     }
@@ -288,7 +292,8 @@ impl Fact {
             | EventType::Interrupted
             | EventType::ScopeResolved
             | EventType::TelemetryBatch
-            | EventType::TelemetryRaw => "evidence",
+            | EventType::TelemetryRaw
+            | EventType::TelemetryPruned => "evidence",
             _ => "record",
         }
     }

@@ -12,7 +12,7 @@ use crate::mcp::McpSaid;
 use crate::network::NetworkCall;
 use crate::process::{PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessStarted};
 use crate::scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, ScopeEnded};
-use crate::telemetry::{BindingEnded, IngestBatch, RawLines, Resolution, ScopeBinding, TelemetryEvent};
+use crate::telemetry::{BindingEnded, IngestBatch, Pruned, RawLines, Resolution, ScopeBinding, TelemetryEvent};
 use crate::time::EventTime;
 use serde::{Deserialize, Serialize};
 
@@ -185,6 +185,8 @@ pub enum What {
     IngestBatch(IngestBatch),
     /// Raw rows of an ingest.
     RawLines(RawLines),
+    /// Bodies of old events are gone on purpose.
+    Pruned(Pruned),
     /// Rules judge the attempt from here on.
     RulesApplied(RulesApplied),
     /// An event was judged.

@@ -127,6 +127,13 @@ impl Fact {
                     visit(CountName { group: CountGroup::Window, name: window.name().into() });
                 }
             }
+            What::Pruned(pruned) => {
+                visit(CountName { group: CountGroup::Source, name: self.source().to_owned().into() });
+                // The windows outlive their events.
+                for (name, count) in &pruned.windows {
+                    (0..*count).for_each(|_| visit(CountName { group: CountGroup::Window, name: name.clone().into() }));
+                }
+            }
             _ => visit(CountName { group: CountGroup::Source, name: self.source().to_owned().into() }),
         }
     }

@@ -55,7 +55,7 @@ pub use process::{
 pub use scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, Mechanism, ScopeEnded};
 pub use special::{ClassExtension, ClassMatch, ClassTable, DestinationClass, ObjectClass};
 pub use telemetry::{
-    BindingEnded, Confidence, Correlation, IngestBatch, LeafSet, Method, RawLines, Resolution, ResolutionState,
+    BindingEnded, Confidence, Correlation, IngestBatch, LeafSet, Method, Pruned, RawLines, Resolution, ResolutionState,
     RuntimeIdentity, ScopeBinding, ScopeIds, SourceName, TelemetryBody, TelemetryEvent,
 };
 pub use time::EventTime;

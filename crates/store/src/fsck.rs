@@ -6,13 +6,14 @@
 mod digest;
 mod git_check;
 
+use crate::Seq;
 use crate::error::StoreError;
 use crate::prepared::Prepared;
 use crate::reader::{Reader, RunRow};
 use crate::store::Store;
 use crate::tail::TILE;
 use agentprov_log::{Checkpoint, Frontier};
-use agentprov_model::Fact;
+use agentprov_model::{Fact, LeafSet};
 use digest::IndexDigest;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -121,8 +122,10 @@ fn check_facts(reader: &Reader, run: &RunRow, report: &mut Report) -> Result<Fro
     let mut counts: BTreeMap<(u8, Cow<'static, str>), u64> = BTreeMap::new();
     let mut tile: Vec<u8> = Vec::new();
     let mut tile_no = u64::MAX;
+    let pruned = reader.pruned(run.no)?.leaves;
     reader.bodies::<StoreError>(run.no, 0, u64::MAX >> 24, |seq, body| {
         report.facts += 1;
+        pass_pruned(reader, run, &pruned, seq, &mut frontier)?;
         if seq != frontier.size() {
             report.serious("sequence-gap", &run.id, format!("fact {seq} stands where {} is due", frontier.size()));
         }
@@ -152,9 +155,27 @@ fn check_facts(reader: &Reader, run: &RunRow, report: &mut Report) -> Result<Fro
         }
         Ok(true)
     })?;
+    pass_pruned(reader, run, &pruned, run.size, &mut frontier)?;
     compare_indexes(reader, run, &expected, report)?;
     compare_counts(reader, run, &counts, report)?;
     Ok(frontier)
+}
+
+/// Of bodies that are gone on purpose the stored leaf hash counts, up to `seq`.
+fn pass_pruned(
+    reader: &Reader,
+    run: &RunRow,
+    pruned: &LeafSet,
+    seq: Seq,
+    frontier: &mut Frontier,
+) -> Result<(), StoreError> {
+    while frontier.size() < seq && pruned.contains(frontier.size()) {
+        let tile = reader.leaf_tile(run.no, frontier.size() / TILE)?;
+        let at = (frontier.size() % TILE) as usize * 32;
+        let Some(hash) = tile.get(at..at + 32).and_then(|bytes| bytes.try_into().ok()) else { return Ok(()) };
+        frontier.push(agentprov_log::Hash(hash));
+    }
+    Ok(())
 }
 
 fn compare_indexes(

@@ -21,6 +21,7 @@ pub mod prepared;
 pub mod queue;
 pub mod reader;
 pub mod removal;
+pub mod retention;
 pub mod state_head;
 pub mod store;
 pub mod tail;

@@ -9,6 +9,7 @@ mod merged;
 
 use crate::RunNo;
 use crate::error::StoreError;
+use agentprov_model::LeafSet;
 use chunk::{Beyond, ChunkReader, ChunkWriter};
 use merged::Merged;
 use rusqlite::Connection;
@@ -60,6 +61,14 @@ pub(crate) fn compact(connection: &Connection, run: RunNo) -> Result<(), StoreEr
     let level = all.iter().map(|(_, level)| *level).max().unwrap_or(0);
     let numbers: Vec<i64> = all.into_iter().map(|(no, _)| no).collect();
     merge(connection, run, &numbers, level).map(drop)
+}
+
+/// Takes every posting of these facts out: all segments are merged into one without them.
+pub(crate) fn remove(connection: &Connection, run: RunNo, leaves: &LeafSet) -> Result<(), StoreError> {
+    let all = segments(connection, run)?;
+    let Some(level) = all.iter().map(|(_, level)| *level).max() else { return Ok(()) };
+    let numbers: Vec<i64> = all.into_iter().map(|(no, _)| no).collect();
+    merge_where(connection, run, &numbers, level, |posting| !leaves.contains(posting.seq)).map(drop)
 }
 
 /// Ascending sequence numbers of the run's facts whose key has this hash.
@@ -146,13 +155,24 @@ fn write_segment(
 }
 
 fn merge(connection: &Connection, run: RunNo, numbers: &[i64], level: i64) -> Result<i64, StoreError> {
+    merge_where(connection, run, numbers, level, |_| true)
+}
+
+fn merge_where(
+    connection: &Connection,
+    run: RunNo,
+    numbers: &[i64],
+    level: i64,
+    keep: impl Fn(&Posting) -> bool,
+) -> Result<i64, StoreError> {
     let sql = "SELECT entries FROM posting WHERE run = ?1 AND segment = ?2 ORDER BY kind, key, first";
     let mut statements = numbers.iter().map(|_| connection.prepare(sql)).collect::<Result<Vec<_>, _>>()?;
     let mut merged = Merged::default();
     for (statement, number) in statements.iter_mut().zip(numbers) {
         merged.add(statement.query((run.0, number))?)?;
     }
-    let merged_no = write_segment(connection, run, level, merged)?;
+    let kept = merged.filter(|posting| posting.as_ref().map_or(true, &keep));
+    let merged_no = write_segment(connection, run, level, kept)?;
     drop(statements);
     for number in numbers {
         connection.prepare_cached("DELETE FROM posting WHERE run = ?1 AND segment = ?2")?.execute((run.0, number))?;

@@ -1,5 +1,6 @@
 //! `agentprov gc`.
 
+use crate::age::{Age, parse_age};
 use crate::commands::rm::{refuse_open, who};
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
@@ -18,29 +19,6 @@ pub(crate) struct Gc {
     /// Say what would go and change nothing
     #[arg(long)]
     dry_run: bool,
-}
-
-/// An age as it was written.
-#[derive(Clone, Debug)]
-struct Age {
-    text: String,
-    duration: Duration,
-}
-
-fn parse_age(text: &str) -> Result<Age, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| format!("'{text}' does not begin with a number"))?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 604_800,
-        _ => return Err(format!("'{text}' has no unit; use s, m, h, d or w, as in 30d")),
-    };
-    let seconds = number.checked_mul(seconds).ok_or_else(|| format!("'{text}' is too long"))?;
-    Ok(Age { text: text.to_owned(), duration: Duration::from_secs(seconds) })
 }
 
 impl Gc {
@@ -94,15 +72,4 @@ fn old_runs(store: &agentprov_store::Store, keep: Duration) -> Result<Vec<agentp
         }
     }
     Ok(old)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse_age;
-
-    #[test]
-    fn ages() {
-        assert_eq!(parse_age("30d").expect("an age").duration.as_secs(), 2_592_000);
-        assert!(parse_age("30").is_err() && parse_age("d").is_err() && parse_age("3y").is_err());
-    }
 }

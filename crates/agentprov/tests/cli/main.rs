@@ -29,6 +29,7 @@ mod tamper;
 mod tamper_anywhere;
 mod telemetry;
 mod telemetry_late;
+mod telemetry_prune;
 mod telemetry_responses;
 mod telemetry_spool;
 mod telemetry_writers;

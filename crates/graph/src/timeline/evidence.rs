@@ -75,6 +75,7 @@ pub fn evidence_of(fact: &Fact) -> Evidence {
         | What::Resolution(_)
         | What::IngestBatch(_)
         | What::RawLines(_)
+        | What::Pruned(_)
         | What::Declared(_)
         | What::Mcp(_) => {}
     }

@@ -67,6 +67,14 @@ pub fn sentence(fact: &Fact) -> String {
         What::Declared(declared) => declared::declared(declared),
         What::Mcp(said) => mcp::mcp(said),
         What::RawLines(raw) => format!("{} raw rows, {} bytes", raw.lines, raw.content.size),
+        What::Pruned(pruned) => {
+            format!(
+                "{} bodies of events before {} are gone, by {}",
+                pruned.leaves.len(),
+                pruned.cutoff.to_rfc3339(),
+                pruned.by
+            )
+        }
     }
 }
 

@@ -109,6 +109,7 @@ fn code(check: &str, outcome: Outcome) -> &'static str {
         (_, Outcome::Removed) => "run_removed",
         (_, Outcome::Unlisted) => "run_not_in_ledger",
         (_, Outcome::ExternalMissing) => "external_content_missing",
+        (_, Outcome::Pruned) => "bodies_pruned",
         (_, Outcome::IncompleteCoverage) => "incomplete_coverage",
         (_, Outcome::Interrupted) => "attempt_interrupted",
         (_, Outcome::Nothing) => "nothing_to_verify",

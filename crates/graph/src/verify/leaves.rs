@@ -6,7 +6,7 @@
 use crate::error::GraphError;
 use crate::verify::tree::{TILE, parse_tile};
 use agentprov_log::{Frontier, Hash, leaf_hash};
-use agentprov_model::{Content, ContentId, EventId, EventTime, Fact, Kept, What};
+use agentprov_model::{Content, ContentId, EventId, EventTime, Fact, Kept, LeafSet, What};
 use agentprov_store::{Reader, RunNo, Seq, StoreError};
 use memchr::memmem::Finder;
 use std::collections::BTreeMap;
@@ -48,6 +48,8 @@ pub(super) struct LeafPass {
     pub(super) bodies: u64,
     /// Their length.
     pub(super) bytes: u64,
+    /// Bodies that are gone on purpose, as the log itself says.
+    pub(super) pruned: u64,
     /// Contents that facts say are kept.
     pub(super) contents: BTreeMap<ContentId, Content>,
 }
@@ -57,6 +59,7 @@ pub(super) struct LeafPass {
 /// # Errors
 /// What the store says.
 pub(super) fn pass(reader: &Reader, run: RunNo, size: u64, threads: usize) -> Result<LeafPass, GraphError> {
+    let pruned = reader.pruned(run)?;
     let ranges = size.div_ceil(RANGE_TILES * TILE);
     let next = AtomicU64::new(0);
     let done: Mutex<BTreeMap<u64, LeafPass>> = Mutex::new(BTreeMap::new());
@@ -67,7 +70,7 @@ pub(super) fn pass(reader: &Reader, run: RunNo, size: u64, threads: usize) -> Re
                 return Ok(());
             }
             let from = range * RANGE_TILES * TILE;
-            let part = hash_range(reader, run, from, size.min(from + RANGE_TILES * TILE))?;
+            let part = hash_range(reader, run, from, size.min(from + RANGE_TILES * TILE), &pruned.leaves)?;
             done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(range, part);
         }
     };
@@ -95,9 +98,13 @@ pub(super) fn pass(reader: &Reader, run: RunNo, size: u64, threads: usize) -> Re
         }
         whole.bodies += part.bodies;
         whole.bytes += part.bytes;
+        whole.pruned += part.pruned;
         for (id, content) in part.contents {
             note_content(&mut whole.contents, id, content);
         }
+    }
+    for content in &pruned.contents {
+        whole.contents.remove(content);
     }
     Ok(whole)
 }
@@ -111,7 +118,8 @@ fn note_content(contents: &mut BTreeMap<ContentId, Content>, id: ContentId, cont
     known.git = known.git.or(content.git);
 }
 
-struct Range {
+struct Range<'p> {
+    pruned: &'p LeafSet,
     part: LeafPass,
     leaves: Vec<Option<Hash>>,
     from: Seq,
@@ -119,7 +127,7 @@ struct Range {
     content_marks: [Finder<'static>; 3],
 }
 
-fn hash_range(reader: &Reader, run: RunNo, from: Seq, to: Seq) -> Result<LeafPass, GraphError> {
+fn hash_range(reader: &Reader, run: RunNo, from: Seq, to: Seq, pruned: &LeafSet) -> Result<LeafPass, GraphError> {
     let mut leaves: Vec<Option<Hash>> = Vec::with_capacity((to - from) as usize);
     for tile in from / TILE..to.div_ceil(TILE) {
         let hashes = parse_tile(&reader.leaf_tile(run, tile)?);
@@ -131,7 +139,7 @@ fn hash_range(reader: &Reader, run: RunNo, from: Seq, to: Seq) -> Result<LeafPas
         Finder::new(b"\"what\":{\"output\""),
         Finder::new(b"\"what\":{\"raw_lines\""),
     ];
-    let mut range = Range { part: LeafPass::default(), leaves, from, expected: from, content_marks };
+    let mut range = Range { pruned, part: LeafPass::default(), leaves, from, expected: from, content_marks };
     reader.bodies::<StoreError>(run, from, to, |seq, body| {
         range.take(seq, body);
         Ok(true)
@@ -146,7 +154,7 @@ fn hash_range(reader: &Reader, run: RunNo, from: Seq, to: Seq) -> Result<LeafPas
     Ok(part)
 }
 
-impl Range {
+impl Range<'_> {
     fn misfit(&mut self, seq: Seq, misfit: Misfit) {
         self.part.misfit_count += 1;
         if self.part.misfits.len() < KEPT_MISFITS {
@@ -156,7 +164,11 @@ impl Range {
 
     fn missing_until(&mut self, seq: Seq) {
         for missing in self.expected..seq {
-            self.misfit(missing, Misfit::NoBody);
+            if self.pruned.contains(missing) {
+                self.part.pruned += 1;
+            } else {
+                self.misfit(missing, Misfit::NoBody);
+            }
         }
         self.expected = seq;
     }

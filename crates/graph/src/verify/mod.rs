@@ -110,6 +110,7 @@ fn run_report(
     let (facts, root, tree) = facts::fact_checks(reader, run, size, head.trusted.as_ref(), &pass)?;
     let whole = facts.state == CheckState::Pass;
     checks.extend([facts, root]);
+    checks.extend(retention_check(&pass));
     checks.push(ledger::sealed_check(ledger, &run.id, &origin, keys, size, |at| tree.root(at))?);
     if removed::tombstone(ledger, &run.id).is_some() {
         let message = "the ledger says that the run was removed, and its facts are here";
@@ -130,6 +131,17 @@ fn run_report(
         removed: false,
         trust: keys.trust(),
     })
+}
+
+/// What retention took, where it took something.
+fn retention_check(pass: &leaves::LeafPass) -> Option<Check> {
+    let message = match pass.pruned {
+        0 => return None,
+        1 => "the body of 1 old event is gone by retention; its leaf hash is in the tree".to_owned(),
+        count => format!("the bodies of {count} old events are gone by retention; their leaf hashes are in the tree"),
+    };
+    let finding = Finding::new(Outcome::Pruned, Place::default(), message);
+    Some(Check::made("retention", vec![finding], format!("{} bodies are gone as the log says", pass.pruned)))
 }
 
 /// What facts say; only asked where every fact is there and is what was signed.

@@ -46,6 +46,8 @@ pub enum Outcome {
     MissingContent,
     /// A content that git should hold is gone.
     ExternalMissing,
+    /// Bodies of old events are gone by retention, and the log says so.
+    Pruned,
     /// Not everything was seen.
     IncompleteCoverage,
     /// The recorder died before it had ended the recording.
@@ -78,6 +80,7 @@ impl Outcome {
             Self::CorruptContent => "corrupt-content",
             Self::MissingContent => "missing-content",
             Self::ExternalMissing => "external-missing",
+            Self::Pruned => "pruned",
             Self::IncompleteCoverage => "incomplete-coverage",
             Self::Interrupted => "interrupted",
             Self::Nothing => "nothing",
@@ -88,7 +91,7 @@ impl Outcome {
     pub const fn weight(self) -> Weight {
         match self {
             Self::Valid => Weight::Good,
-            Self::IncompleteCoverage | Self::Interrupted => Weight::Warning,
+            Self::Pruned | Self::IncompleteCoverage | Self::Interrupted => Weight::Warning,
             Self::ExternalMissing | Self::Nothing => Weight::Undecided,
             _ => Weight::Bad,
         }

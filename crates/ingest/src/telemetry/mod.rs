@@ -14,6 +14,7 @@ mod loss;
 mod prepare;
 mod report;
 mod request;
+mod retention;
 mod row;
 pub mod spool;
 
@@ -22,6 +23,7 @@ pub use bind::{BindError, BoundScope, bind};
 pub use follow::{Follower, Piece};
 pub use report::{IngestReport, ReceiverSummary, RowDocument};
 pub use request::IngestRequest;
+pub use retention::{PruneReport, PruneRequest, prune};
 pub use row::{RowResult, RowStatus};
 
 use crate::correlate::load_bindings;

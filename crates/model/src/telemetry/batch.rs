@@ -3,7 +3,9 @@
 use crate::content::{Content, ContentId};
 use crate::ids::BatchId;
 use crate::telemetry::{LeafSet, SourceName};
+use crate::time::EventTime;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Lines of an input by what became of them. Every line is counted exactly once besides `read`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -50,6 +52,23 @@ pub struct IngestBatch {
 
 fn is_zero(value: &u64) -> bool {
     *value == 0
+}
+
+/// Says that bodies of old events are gone on purpose. Their leaf hashes stay, and so does this fact.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pruned {
+    /// Events before this instant went.
+    pub cutoff: EventTime,
+    /// Who asked for it.
+    pub by: String,
+    /// The facts whose bodies went.
+    pub leaves: LeafSet,
+    /// Contents of raw rows that went with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contents: Vec<ContentId>,
+    /// What stays in the window counts, by the name of the cell.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub windows: BTreeMap<String, u64>,
 }
 
 /// Raw rows of events of this log, kept together as one content that can be dropped without touching the events.

@@ -37,6 +37,11 @@ impl LeafSet {
         set
     }
 
+    /// The ranges, each its first leaf and how many.
+    pub fn ranges(&self) -> &[(u64, u64)] {
+        &self.0
+    }
+
     /// How many.
     pub fn len(&self) -> u64 {
         self.0.iter().map(|(_, count)| count).sum()

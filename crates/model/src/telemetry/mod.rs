@@ -8,7 +8,7 @@ mod identity;
 mod leaf_set;
 mod vocabulary;
 
-pub use batch::{IngestBatch, RawLines, RowTotals};
+pub use batch::{IngestBatch, Pruned, RawLines, RowTotals};
 pub use binding::{Authority, BindingEnded, ScopeBinding};
 pub use body::{
     DnsSeen, ExecSeen, ExitSeen, FileAction, FileSeen, MapSeen, NetworkAction, NetworkSeen, PressureSeen,

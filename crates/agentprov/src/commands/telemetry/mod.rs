@@ -8,6 +8,7 @@ mod event;
 mod input;
 mod jsonl;
 mod list;
+mod prune;
 mod scope;
 mod spool;
 mod windows;
@@ -37,6 +38,8 @@ pub(crate) enum Telemetry {
     Batches(batches::Batches),
     /// Count events in windows of 10 and 60 seconds
     Windows(windows::Windows),
+    /// Remove the bodies of old events that nothing refers to
+    Prune(prune::Prune),
     /// Queue inputs durably and take them in later
     Spool(spool::SpoolCommand),
 }
@@ -53,6 +56,7 @@ impl Telemetry {
             Self::Correlations(command) => command.run(context),
             Self::Batches(command) => command.run(context),
             Self::Windows(command) => command.run(context),
+            Self::Prune(command) => command.run(context),
             Self::Spool(command) => command.run(context),
         }
     }
