@@ -1,6 +1,7 @@
 //! `agentprov evidence`.
 
 use crate::arguments::RunName;
+use crate::commands::batch_summary::BatchSummary;
 use crate::context::Context;
 use crate::failure::CommandResult;
 use crate::render;
@@ -13,6 +14,8 @@ use std::process::ExitCode;
 pub(crate) enum Evidence {
     /// One document that names all evidence of a run, with the hashes and commands to get at it
     Manifest(Manifest),
+    /// What batches of recordings came to
+    BatchSummary(BatchSummary),
 }
 
 #[derive(Args, Debug)]
@@ -32,7 +35,16 @@ pub(crate) struct Manifest {
 
 impl Evidence {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let Self::Manifest(command) = self;
+        match self {
+            Self::Manifest(command) => command.run(context),
+            Self::BatchSummary(command) => command.run(context),
+        }
+    }
+}
+
+impl Manifest {
+    fn run(self, context: &Context) -> CommandResult {
+        let command = self;
         let (reader, selected) = context.run(command.run.name())?;
         if !command.json {
             context.say_which(&selected);

@@ -2,6 +2,7 @@
 
 pub(crate) mod adapter;
 pub(crate) mod attribution;
+mod batch_summary;
 pub(crate) mod blame;
 mod blame_revision;
 pub(crate) mod completions;
@@ -25,6 +26,7 @@ pub(crate) mod policy;
 pub(crate) mod prove;
 pub(crate) mod reconcile;
 pub(crate) mod record;
+mod record_batch;
 mod record_rules;
 mod record_summary;
 pub(crate) mod review;

@@ -1,6 +1,7 @@
 //! `agentprov record`.
 
 use crate::commands::launch;
+use crate::commands::record_batch::RecordBatch;
 use crate::commands::record_rules::Rules;
 use crate::commands::record_summary;
 use crate::context::{Context, absolute, current_dir};
@@ -10,7 +11,7 @@ use agentprov_capture::{Backend, Command, KeepOutput, Limits, Notice, Options, O
 use agentprov_ingest::contents::Budgets;
 use agentprov_ingest::{RecordRequest, Recorded};
 use agentprov_model::{Mechanism, Outcome, RunId};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,10 @@ use std::time::Duration;
 /// Runs a command and records its processes, files and connections. The command keeps its input, output, terminal
 /// and signals; `record` exits with the command's own status (128 + signal).
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Record {
+    #[command(subcommand)]
+    many: Option<Many>,
     /// Name of the run; an existing run gets a further attempt [default: a new name]
     #[arg(long, value_name = "RUN")]
     run: Option<RunId>,
@@ -82,6 +86,13 @@ pub(crate) struct Record {
     rules: Rules,
 }
 
+/// More than one recording.
+#[derive(Debug, Subcommand)]
+enum Many {
+    /// Record one command for each line of a file
+    Batch(RecordBatch),
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum BackendName {
     /// The best that this host allows
@@ -103,6 +114,9 @@ enum OrphanPolicy {
 
 impl Record {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
+        if let Some(Many::Batch(batch)) = &self.many {
+            return batch.run(context);
+        }
         let before_start = |failure: Failure| failure.code(NOT_STARTED);
         let store = context.store_or_new().map_err(before_start)?;
         if let Some(foreign) = store.location().foreign_database() {

@@ -21,6 +21,7 @@ mod outlived;
 mod place;
 mod prove;
 mod record;
+mod record_batch;
 mod review;
 mod rules;
 mod seen;
