@@ -42,8 +42,9 @@ pub fn weigh(line: &ChangedLine, settings: &Settings) -> Worth {
         None => line.content_sha256.as_ref().filter(|hash| !hash.is_empty()).map(|hash| hash.to_lowercase()),
     };
     let key = settings.agent_keys.get(&agent.to_lowercase());
-    match (&line.attestation_signature, hash) {
-        _ if agent.is_empty() && line.attestation_signature.is_some() => worth(0.0, LineBasis::Refuted),
+    let signature = line.attestation_signature.as_deref().filter(|signature| !signature.is_empty());
+    match (signature, hash) {
+        _ if agent.is_empty() && signature.is_some() => worth(0.0, LineBasis::Refuted),
         (Some(_), Some(_)) if key.is_none() => worth(0.4, LineBasis::Asserted),
         (Some(signature), Some(hash)) => {
             let signature = BASE64.decode(signature.as_bytes()).unwrap_or_default();

@@ -33,7 +33,7 @@ pub(crate) fn submit(shared: &Shared, call: &Call) -> Handled {
         Accepted::Known(known) => known,
         Accepted::KeyUsed => {
             let why = "the key was used before, for another change";
-            return Err(Problem::field(&["header", "Idempotency-Key"], "reused", why));
+            return Err(Problem::field(&["header", "Idempotency-Key"], "reused", why).with_status(409, "conflict"));
         }
         Accepted::Full => return Err(Problem::new(429, "queue-full", format!("{MAX_WAITING} analyses wait already"))),
     };

@@ -9,6 +9,10 @@ use serde_json::{Map, Value, json};
 /// The title that clients of the existing service know.
 const TITLE: &str = "Provenance & Risk Analytics";
 
+/// Windows of 3660 days at most: of 87840 hours, 3660 days or 522 weeks.
+const WINDOWS: &str = "^0*([0-9]{1,4}|[1-7][0-9]{4}|8[0-6][0-9]{3}|87[0-7][0-9]{2}|878[0-3][0-9]|87840)h$|\
+^0*([0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-5][0-9]|3660)d$|^0*([0-9]{1,2}|[1-4][0-9]{2}|5[01][0-9]|52[0-2])w$";
+
 /// The description, as committed and served.
 pub fn text() -> String {
     // A document of values has no way to fail to be written.
@@ -72,8 +76,7 @@ fn operation(route: &Route) -> Value {
 fn parameter(parameter: &Parameter) -> Value {
     let schema = match parameter.shape {
         Shape::Text => json!({"type": "string"}),
-        // Bounds of the length are in the meaning: 3660 days at most.
-        Shape::Window => json!({"type": "string", "pattern": "^[0-9]{1,4}[hd]$|^[0-9]{1,2}w$", "example": "7d"}),
+        Shape::Window => json!({"type": "string", "pattern": WINDOWS, "example": "7d"}),
         Shape::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Shape::Number => json!({"type": "number", "minimum": 0}),
         Shape::OneOf(words) => json!({"type": "string", "enum": words}),

@@ -97,6 +97,7 @@ fn meaning(status: u16) -> &'static str {
         403 => "The request comes by another name or from a page of another origin.",
         404 => "There is none, or it is not decided yet.",
         408 => "The body did not arrive in time.",
+        409 => "The `Idempotency-Key` was used before, for another change.",
         413 => "More than is taken.",
         415 => "The body is not `application/json`.",
         422 => "A parameter or field can't be taken; `detail` has the place of each.",
@@ -191,7 +192,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         verb: Verb::Post,
         answer: (202, JSON, "Accepted"),
-        problems: &[408, 413, 415, 422, 429, 503],
+        problems: &[408, 409, 413, 415, 422, 429, 503],
         ..get("/v1/analysis", "submitAnalysis", "Hand in a change to be reviewed.", "Accepted", analyses::submit)
     },
     of_one("/v1/analysis/{id}", "getAnalysis", "Where an analysis stands.", "Analysis", analyses::show),

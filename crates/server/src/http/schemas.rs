@@ -182,13 +182,23 @@ fn changed_line() -> Value {
             "change_type": {"enum": ["added", "modified", "deleted"]},
             "language": nullable("string"),
             "content": {
-                "type": ["string", "null"], "maxLength": 65536, "description": "The line without its end.",
+                "type": ["string", "null"], "maxLength": 65536, "not": {"type": "string", "pattern": "\\n"},
+                "description": "The line without its end.",
             },
             "timestamp": {"type": ["string", "number", "null"]},
             "author_identity": nullable("string"),
             "attribution": attribution,
-            "content_sha256": {"type": ["string", "null"], "pattern": "^([0-9A-Fa-f]{64})?$"},
+            "content_sha256": {
+                "type": ["string", "null"], "pattern": "^([0-9A-Fa-f]{64})?$",
+                "description": "Has to be that of `content`, where both are there.",
+            },
             "attestation_signature": nullable("string"),
         },
+        // A signature is over a hash: that of the content, or the one that is posted.
+        "anyOf": [
+            {"properties": {"attestation_signature": {"maxLength": 0}}},
+            {"required": ["content"], "properties": {"content": {"type": "string", "minLength": 1}}},
+            {"required": ["content_sha256"], "properties": {"content_sha256": {"type": "string", "minLength": 64}}},
+        ],
     })
 }
