@@ -1,11 +1,13 @@
 //! `agentprov daemon`.
 
+use crate::commands::review::keys_of;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use agentprov_server::{Options, Settings, serve};
 use clap::{Args, Subcommand};
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The service.
@@ -29,6 +31,10 @@ pub(crate) struct Serve {
     /// Another name under which clients may reach the service; may be repeated
     #[arg(long = "allow-host", value_name = "NAME")]
     hosts: Vec<String>,
+    /// A file with public keys to believe posted evidence of, such as the store.pub of another store; without one,
+    /// evidence is no more than a claim
+    #[arg(long, value_name = "KEYFILE")]
+    trust: Vec<PathBuf>,
 }
 
 impl Daemon {
@@ -43,7 +49,10 @@ impl Serve {
         // A variable whose name or value is no text is none of ours.
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let settings = Settings::from_variables(variables)?;
+        let mut settings = Settings::from_variables(variables)?;
+        for file in &self.trust {
+            settings.policy.evidence_keys.extend(keys_of(file)?.iter().map(ToString::to_string));
+        }
         for name in &settings.unknown {
             let _ = writeln!(anstream::stderr(), "warning: {name} is no known setting");
         }

@@ -11,6 +11,7 @@ mod contract;
 mod contract_nested;
 mod crash;
 mod daemon;
+mod daemon_evidence;
 mod daemon_python;
 mod demo;
 mod explain;

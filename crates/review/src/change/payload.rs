@@ -6,11 +6,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Lines of one payload.
-const MAX_LINES: usize = 200_000;
+pub(super) const MAX_LINES: usize = 200_000;
 /// Characters of one line.
 const MAX_CONTENT: usize = 64 << 10;
 /// Bytes of a path.
 const MAX_PATH: usize = 4096;
+/// Files of evidence.
+const MAX_EVIDENCE: usize = 100;
 /// Characters of an agent's name.
 const MAX_AGENT: usize = 256;
 
@@ -32,6 +34,12 @@ pub struct Payload {
     /// The lines.
     #[serde(default)]
     pub provenance_data: ProvenanceData,
+    /// A unified diff, instead of the lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+    /// Evidence of who wrote the lines, each a file as it was exported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
 }
 
 /// The lines of a payload.
@@ -179,8 +187,13 @@ impl Payload {
             return Err(error("pr_number", "it is not a number"));
         }
         if lines.len() > MAX_LINES {
-            let what = format!("{} lines, more than {MAX_LINES}", lines.len());
-            return Err(PayloadError { field: "provenance_data.changed_lines".into(), what, too_large: true });
+            return Err(too_many(lines.len(), "provenance_data.changed_lines"));
+        }
+        if self.diff.is_some() && !lines.is_empty() {
+            return Err(error("diff", "there are lines too: post the one or the other"));
+        }
+        if self.evidence.len() > MAX_EVIDENCE {
+            return Err(error("evidence", "there are too many files"));
         }
         for (index, line) in lines.iter().enumerate() {
             line.check().map_err(|(field, what)| PayloadError {
@@ -191,6 +204,11 @@ impl Payload {
         }
         Ok(())
     }
+}
+
+/// More lines than are taken.
+pub(super) fn too_many(lines: usize, field: &str) -> PayloadError {
+    PayloadError { field: field.to_owned(), what: format!("{lines} lines, more than {MAX_LINES}"), too_large: true }
 }
 
 impl ChangedLine {

@@ -1,8 +1,7 @@
 //! Counts over the lines of a change, by agent: all that analytics needs of them.
 
-use crate::analysis::attribution::{LineBasis, weigh};
-use crate::settings::Settings;
-use agentprov_review::change::{LineChange, Payload};
+use crate::analysis::attribution::{LineBasis, Worth};
+use agentprov_review::change::{ChangedLine, LineChange};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ pub struct AgentTally {
     pub modified: u64,
     /// Removed lines.
     pub deleted: u64,
-    /// Lines whose author rests on a signature.
+    /// Lines whose author rests on a signature or on evidence.
     pub verified: u64,
     /// New and changed lines whose content was there to be scanned.
     pub scanned: u64,
@@ -80,11 +79,10 @@ pub fn agent_name(agent_id: &str) -> &str {
 }
 
 impl Lines {
-    /// Counts the lines of a payload.
-    pub fn of(payload: &Payload, settings: &Settings) -> Self {
+    /// Counts lines, each with what its author is worth.
+    pub fn of(changed: &[ChangedLine], worths: &[Worth]) -> Self {
         let mut lines = Self::default();
-        for line in &payload.provenance_data.changed_lines {
-            let worth = weigh(line, settings);
+        for (line, worth) in changed.iter().zip(worths) {
             lines.total += 1;
             lines.attributed += u64::from(!line.attribution.agent_id.is_empty());
             lines.confidence += worth.confidence;
@@ -95,7 +93,7 @@ impl Lines {
                 LineChange::Modified => tally.modified += 1,
                 LineChange::Deleted => tally.deleted += 1,
             }
-            tally.verified += u64::from(worth.basis == LineBasis::Signed);
+            tally.verified += u64::from(worth.basis.is_verified());
             if let Some(content) = &line.content {
                 tally.scanned += u64::from(line.change_type != LineChange::Deleted && line.line_number > 0);
                 let characters = content.chars().filter(|character| !character.is_whitespace()).count() as u64;

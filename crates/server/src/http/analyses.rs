@@ -15,7 +15,7 @@ const NOT_DECIDED: &str = "the analysis is not decided yet";
 
 /// `POST /v1/analysis`
 pub(crate) fn submit(shared: &Shared, call: &Call) -> Handled {
-    let payload = read(&call.body)?;
+    let payload = read(shared, &call.body)?;
     // What is stored is the payload as it was understood: equal changes have equal inputs, however they are spelled.
     let input =
         serde_json::to_vec(&payload).map_err(|error| Problem::new(422, "invalid-request", error.to_string()))?;
@@ -43,7 +43,7 @@ pub(crate) fn submit(shared: &Shared, call: &Call) -> Handled {
 }
 
 /// Reads and checks everything before anything is stored.
-fn read(body: &[u8]) -> Result<Payload, Problem> {
+fn read(shared: &Shared, body: &[u8]) -> Result<Payload, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let payload: Payload = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string().replace('[', ".").replace(']', "");
@@ -51,7 +51,10 @@ fn read(body: &[u8]) -> Result<Payload, Problem> {
         Problem::field(place, "invalid", error.inner().to_string())
     })?;
     reader.end().map_err(|error| Problem::field(&["body"], "invalid", error.to_string()))?;
-    from_payload(&payload).map_err(refused)?;
+    let change = from_payload(&payload).map_err(refused)?;
+    if !payload.evidence.is_empty() {
+        shared.analyst.attribution(&payload, &change).map_err(refused)?;
+    }
     Ok(payload)
 }
 

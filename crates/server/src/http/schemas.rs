@@ -156,6 +156,11 @@ fn request() -> Value {
                     "changed_lines": {"type": "array", "maxItems": 200_000, "items": reference("ChangedLine")},
                 },
             },
+            "diff": {"type": ["string", "null"], "description": "A unified diff, instead of `changed_lines`."},
+            "evidence": {
+                "type": "array", "maxItems": 100, "items": text(),
+                "description": "Files of `attribution export`, each as it was written.",
+            },
         },
     })
 }

@@ -20,13 +20,13 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(place: &Place) -> Self {
-        Self::start_with(place, &[])
+        Self::start_with(place, &[], &[])
     }
 
-    /// With settings from the environment.
-    pub(crate) fn start_with(place: &Place, settings: &[(&str, &str)]) -> Self {
+    /// With more arguments, and settings from the environment.
+    pub(crate) fn start_with(place: &Place, arguments: &[&str], settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(PROGRAM);
-        command.args(["daemon", "serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped());
+        command.args(["daemon", "serve", "--listen", "127.0.0.1:0"]).args(arguments).stderr(Stdio::piped());
         let mut child = place.surround(&mut command).envs(settings.iter().copied()).spawn().expect("the program");
         let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let mut warnings = Vec::new();

@@ -2,12 +2,18 @@
 import hashlib
 import schemathesis
 
+DIFF = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+import pickle\n"
+
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Gives positive cases hashes of their content, and no line twice."""
+    """Gives positive cases hashes of their content, no line twice, a diff that is one, and no evidence."""
     if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
+    case.body.pop("evidence", None)
+    if case.body.get("diff") is not None:
+        case.body["diff"] = DIFF
+        case.body.pop("provenance_data", None)
     data = case.body.get("provenance_data")
     if not isinstance(data, dict):
         return
