@@ -19,4 +19,4 @@ pub use analysis::recompute::{Recomputed, recompute};
 pub use error::ServerError;
 pub use http::openapi;
 pub use http::serve::{Options, serve};
-pub use settings::Settings;
+pub use settings::{Prefix, Settings};

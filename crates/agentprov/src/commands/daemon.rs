@@ -6,9 +6,12 @@ use crate::failure::{CommandResult, Failure};
 use agentprov_server::{Options, Settings, serve};
 use clap::{Args, Subcommand};
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// Where to listen unless something says otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8574);
 
 /// The service.
 #[derive(Debug, Subcommand)]
@@ -22,9 +25,9 @@ pub(crate) enum Daemon {
 /// Settings are taken from PROVENANCE_* variables; the page docs/server.md lists them.
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// Where to listen
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8574")]
-    listen: SocketAddr,
+    /// Where to listen [default: 127.0.0.1:8574, or PROVENANCE_SERVICE_HOST and PROVENANCE_SERVICE_PORT]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
     /// Ask for no token; on loopback addresses only
     #[arg(long)]
     no_auth: bool,
@@ -53,11 +56,12 @@ impl Serve {
         for file in &self.trust {
             settings.policy.evidence_keys.extend(keys_of(file)?.iter().map(ToString::to_string));
         }
-        for name in &settings.unknown {
-            let _ = writeln!(anstream::stderr(), "warning: {name} is no known setting");
+        for notice in &settings.notices {
+            let _ = writeln!(anstream::stderr(), "warning: {notice}");
         }
+        let listen = self.listen.unwrap_or_else(|| settings.listen.over(LISTEN));
         let argv = vec!["agentprov".to_owned(), "daemon".to_owned(), "serve".to_owned()];
-        let options = Options { listen: self.listen, no_auth: self.no_auth, hosts: self.hosts, settings, argv };
+        let options = Options { listen, no_auth: self.no_auth, hosts: self.hosts, settings, argv };
         let store = context.store_or_new()?;
         serve(store, options, |started| {
             let mut err = anstream::stderr().lock();

@@ -133,3 +133,50 @@ fn what_was_accepted_is_decided_after_a_kill() {
         assert_eq!(shown["status"], "completed", "{shown}");
     }
 }
+
+#[test]
+fn settings_of_the_existing_service_take_effect_or_say_why_not() {
+    let place = Place::new();
+    let detector = place.write("team.sh", "");
+    let answer = r#"{"findings": [{"path": "src/a0.py", "line": 1, "rule": "team-rule", "severity": "critical", "message": "No."}]}"#;
+    std::fs::write(&detector, format!("#!/bin/sh\ncat > /dev/null\necho '{answer}'\n")).expect("a script");
+    std::fs::set_permissions(&detector, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it can be run");
+    let daemon = Daemon::start_with(
+        &place,
+        &[],
+        &[
+            ("PROVENANCE_API_V1_PREFIX", "/review/v2"),
+            ("PROVENANCE_ANALYTICS_DEFAULT_METRIC", "code_volume"),
+            ("PROVENANCE_DETECTOR_MODULE_PATHS", &detector.display().to_string()),
+            ("PROVENANCE_SERVICE_BASE_URL", "https://review.example"),
+            ("PROVENANCE_REDIS_URL", "redis://localhost:6379/0"),
+            ("PROVENANCE_BLOK_ON_UNKNOWN", "true"),
+        ],
+    );
+    let warned = |name: &str, why: &str| daemon.warnings.iter().any(|line| line.contains(name) && line.contains(why));
+    assert!(warned("PROVENANCE_REDIS_URL", "no Redis"), "{:?}", daemon.warnings);
+    assert!(warned("PROVENANCE_BLOK_ON_UNKNOWN", "no known setting"), "{:?}", daemon.warnings);
+    assert_eq!(daemon.warnings.len(), 2);
+
+    assert_eq!(daemon.post("", &change(1, 1, "x = 1")).0, 404);
+    let token = &daemon.token;
+    let head =
+        format!("POST /review/v2/analysis HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json");
+    let (status, accepted) = daemon.ask(&head, &change(1, 1, "x = 1").to_string());
+    assert_eq!(status, 202, "{accepted}");
+    let id = accepted["analysis_id"].as_str().expect("an id");
+    assert_eq!(accepted["status_url"], format!("https://review.example/review/v2/analysis/{id}"));
+    let end = Instant::now() + Duration::from_secs(60);
+    let decision = loop {
+        let (status, decision) = daemon.get(&format!("/review/v2/analysis/{id}/decision"));
+        if status == 200 {
+            break decision;
+        }
+        assert!(Instant::now() < end, "{decision}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(decision["decision"], "block", "{decision}");
+    assert_eq!(daemon.get("/review/v2/analytics/summary").1["result"]["metric"], "code_volume");
+    let paths = daemon.get("/openapi.json").1["paths"].clone();
+    assert!(paths.get("/review/v2/analysis").is_some() && paths.get("/v1/analysis").is_none(), "{paths}");
+}

@@ -27,15 +27,16 @@ pub struct Analyst {
 }
 
 impl Analyst {
-    /// With the built-in engine.
+    /// With the built-in engine and those that the settings name.
     ///
     /// # Errors
-    /// [`ServerError::Rules`].
+    /// [`ServerError::Rules`], or [`ServerError::Setting`] for an engine that is not there.
     pub fn new(settings: Settings, store_key: SignerKey, argv: Vec<String>) -> Result<Self, ServerError> {
         let pack = RulePack::default_rules().map_err(|error| ServerError::Rules(error.to_string()))?;
         let mut registry = Registry::default();
         // One thread each: several analyses run at once, and whoever asks meanwhile needs a processor too.
         registry.register(Box::new(Builtin::new(pack, NonZeroUsize::MIN)));
+        crate::settings::engines::engines(&settings)?.into_iter().for_each(|engine| registry.register(engine));
         let signers = [store_key].into_iter().chain(settings.decision_key.clone()).collect();
         Ok(Self { registry, settings, signers, argv })
     }

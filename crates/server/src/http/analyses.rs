@@ -38,7 +38,8 @@ pub(crate) fn submit(shared: &Shared, call: &Call) -> Handled {
         Accepted::Full => return Err(Problem::new(429, "queue-full", format!("{MAX_WAITING} analyses wait already"))),
     };
     let row = shared.with_queue(|queue| job_of(queue.get(&id)?, &id))?;
-    let status_url = format!("{}/v1/analysis/{id}", call.base_url);
+    let prefix = shared.analyst.settings.prefix.as_str();
+    let status_url = format!("{}{prefix}/analysis/{id}", call.base_url);
     Ok(Reply::Json(202, json!({"analysis_id": id, "status": status(row.state), "status_url": status_url})))
 }
 

@@ -4,6 +4,7 @@ use crate::analytics::metric::METRICS;
 use crate::http::problem;
 use crate::http::routes::{Parameter, ROUTES, Route, Shape, Verb};
 use crate::http::schemas;
+use crate::settings::Prefix;
 use serde_json::{Map, Value, json};
 
 /// The title that clients of the existing service know.
@@ -13,19 +14,19 @@ const TITLE: &str = "Provenance & Risk Analytics";
 const WINDOWS: &str = "^0*([0-9]{1,4}|[1-7][0-9]{4}|8[0-6][0-9]{3}|87[0-7][0-9]{2}|878[0-3][0-9]|87840)h$|\
 ^0*([0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-5][0-9]|3660)d$|^0*([0-9]{1,2}|[1-4][0-9]{2}|5[01][0-9]|52[0-2])w$";
 
-/// The description, as committed and served.
-pub fn text() -> String {
+/// The description as it is committed, and as it is served where its routes begin otherwise.
+pub fn text(prefix: &Prefix) -> String {
     // A document of values has no way to fail to be written.
-    let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&document(prefix)).unwrap_or_default();
     text.push('\n');
     text
 }
 
 /// The description.
-pub fn document() -> Value {
+pub fn document(prefix: &Prefix) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES {
-        let entry = paths.entry(route.path.to_owned()).or_insert_with(|| json!({}));
+        let entry = paths.entry(prefix.path(route.path)).or_insert_with(|| json!({}));
         entry[route.verb.as_str().to_ascii_lowercase()] = operation(route);
     }
     json!({
@@ -88,7 +89,7 @@ fn parameter(parameter: &Parameter) -> Value {
         }
     };
     json!({
-        "name": parameter.name, "in": "query", "required": parameter.required,
+        "name": parameter.name, "in": "query", "required": false,
         "schema": schema, "description": parameter.meaning,
     })
 }

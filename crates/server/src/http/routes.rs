@@ -44,8 +44,6 @@ pub enum Shape {
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// Whether the route can't do without it.
-    pub required: bool,
     /// What it may be.
     pub shape: Shape,
     /// What it does.
@@ -111,7 +109,7 @@ fn meaning(status: u16) -> &'static str {
 const JSON: &str = "application/json";
 
 const fn parameter(name: &'static str, shape: Shape, meaning: &'static str) -> Parameter {
-    Parameter { name, required: false, shape, meaning }
+    Parameter { name, shape, meaning }
 }
 
 const WINDOW: Parameter =
@@ -238,7 +236,7 @@ pub const ROUTES: &[Route] = &[
         "Summary",
         &[
             WINDOW,
-            Parameter { name: "metric", required: true, shape: Shape::Metric, meaning: "Which metric." },
+            parameter("metric", Shape::Metric, "Which metric. Default: the configured metric, risk_rate unless set."),
             parameter("group_by", Shape::OneOf(&["agent_id", "repo"]), "What rows are made by. Default: agent_id."),
             parameter("category", Shape::Text, "Only findings of this category."),
             AGENT,

@@ -35,11 +35,11 @@ pub(crate) fn keys(shared: &Shared, _: &Call) -> Handled {
 }
 
 /// `GET /openapi.json`
-pub(crate) fn description(_: &Shared, _: &Call) -> Handled {
-    Ok(Reply::Bytes("application/json", openapi::text().into_bytes()))
+pub(crate) fn description(shared: &Shared, _: &Call) -> Handled {
+    Ok(Reply::Bytes("application/json", openapi::text(&shared.analyst.settings.prefix).into_bytes()))
 }
 
 /// `GET /docs`
-pub(crate) fn docs(_: &Shared, _: &Call) -> Handled {
-    Ok(Reply::Bytes("text/html; charset=utf-8", docs_page::page().into_bytes()))
+pub(crate) fn docs(shared: &Shared, _: &Call) -> Handled {
+    Ok(Reply::Bytes("text/html; charset=utf-8", docs_page::page(&shared.analyst.settings.prefix).into_bytes()))
 }
