@@ -70,7 +70,7 @@ pub struct Policy {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub evidence_keys: BTreeSet<String>,
     /// Findings that somebody answered for, as of the time of the review.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Waivers::is_empty")]
     pub waivers: Waivers,
 }
 

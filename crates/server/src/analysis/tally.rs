@@ -1,9 +1,12 @@
 //! Counts over the lines of a change, by agent: all that analytics needs of them.
 
 use crate::analysis::attribution::{LineBasis, Worth};
+use crate::error::ServerError;
+use agentprov_review::FindingId;
 use agentprov_review::change::{ChangedLine, LineChange};
+use agentprov_store::JobRow;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How an agent is called that nobody named.
 pub const UNKNOWN: &str = "unknown";
@@ -55,6 +58,42 @@ pub struct Tally {
     pub outcome: String,
     /// By agent; [`UNKNOWN`] for lines of nobody.
     pub agents: BTreeMap<String, AgentTally>,
+    /// What was found.
+    #[serde(default)]
+    pub found: Vec<Found>,
+    /// Files that could not be scanned; none for the change as a whole.
+    #[serde(default)]
+    pub unscanned: BTreeSet<Option<String>>,
+}
+
+/// A finding, as far as analytics needs it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Found {
+    /// Its id.
+    pub finding_id: FindingId,
+    /// Its category.
+    pub category: String,
+    /// Whose line it stands on.
+    pub agent: String,
+    /// The file.
+    pub path: String,
+}
+
+impl Tally {
+    /// What was kept of an analysis.
+    ///
+    /// # Errors
+    /// [`ServerError::Kept`] where it can't be read.
+    pub fn read(row: &JobRow) -> Result<Self, ServerError> {
+        serde_json::from_slice(row.summary.as_deref().unwrap_or_default())
+            .map_err(|error| ServerError::Kept { id: row.id.clone(), why: error.to_string() })
+    }
+
+    /// Whether a file of the change was scanned.
+    pub fn scanned(&self, path: &str) -> bool {
+        let there = self.agents.values().any(|agent| agent.paths.contains_key(path));
+        there && !self.unscanned.contains(&None) && !self.unscanned.contains(&Some(path.to_owned()))
+    }
 }
 
 /// Counts over all lines of a change.

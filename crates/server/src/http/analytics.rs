@@ -35,7 +35,11 @@ pub(crate) fn summary(shared: &Shared, call: &Call) -> Handled {
     let by = call.query.choice("group_by", GroupBy::NAMES[0], &GroupBy::NAMES.map(|entry| (entry.0, entry)))?;
     let zeros = call.query.choice("missing", false, &[("null", false), ("zero", true)])?;
     let window = window(shared, call)?;
-    let selection = select(shared, call, window)?;
+    let mut selection = select(shared, call, window)?;
+    if metric.is_about_lives() {
+        let waivers = shared.analyst.waivers(now())?;
+        selection = shared.with_queue(|queue| Ok(selection.with_lives(queue, &waivers)?))?;
+    }
     with_request_id(json!({"result": summary::summary(&selection, window, name, metric, by, zeros)}))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::analytics::metric::METRICS;
 use crate::http::problem;
-use crate::http::routes::{Parameter, ROUTES, Route, Shape, Verb};
+use crate::http::routes::{Parameter, ROUTES, Route, Shape};
 use crate::http::schemas;
 use crate::settings::Prefix;
 use serde_json::{Map, Value, json};
@@ -49,7 +49,7 @@ fn operation(route: &Route) -> Value {
     if route.path.contains("{id}") {
         let schema = json!({"type": "string", "minLength": 1});
         parameters.push(json!({
-            "name": "id", "in": "path", "required": true, "schema": schema, "description": "The analysis.",
+            "name": "id", "in": "path", "required": true, "schema": schema, "description": "The analysis or finding.",
         }));
     }
     parameters.extend(route.query.iter().map(parameter));
@@ -59,13 +59,15 @@ fn operation(route: &Route) -> Value {
         "responses": responses(route),
         "security": if route.open { json!([]) } else { json!([{"bearer": []}]) },
     });
-    if route.verb == Verb::Post {
+    if route.repeatable {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
             "description": "A name for this request. Sent again with the same change it gives the same analysis.",
         }));
-        let schema = json!({"$ref": "#/components/schemas/AnalysisRequest"});
+    }
+    if let Some(body) = route.body {
+        let schema = json!({"$ref": format!("#/components/schemas/{body}")});
         operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
     }
     if !parameters.is_empty() {

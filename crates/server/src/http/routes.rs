@@ -1,7 +1,7 @@
 //! The routes: one table, from which the router, the guards and the description are made.
 
 use crate::http::call::{Call, Handled, Shared};
-use crate::http::{analyses, analytics, service};
+use crate::http::{analyses, analytics, findings, service};
 
 /// A method.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +65,10 @@ pub struct Route {
     pub open: bool,
     /// It never waits for anything, and is answered at once.
     pub instant: bool,
+    /// Schema of the body, of a route that takes one.
+    pub body: Option<&'static str>,
+    /// A request can be given a name, and be sent again.
+    pub repeatable: bool,
     /// Its parameters.
     pub query: &'static [Parameter],
     /// Status, media type and schema of the answer.
@@ -136,6 +140,8 @@ const fn get(
         summary,
         open: false,
         instant: false,
+        body: None,
+        repeatable: false,
         query: &[],
         answer: (200, JSON, schema),
         problems: &[],
@@ -189,6 +195,8 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         verb: Verb::Post,
+        body: Some("AnalysisRequest"),
+        repeatable: true,
         answer: (202, JSON, "Accepted"),
         problems: &[408, 409, 413, 415, 422, 429, 503],
         ..get("/v1/analysis", "submitAnalysis", "Hand in a change to be reviewed.", "Accepted", analyses::submit)
@@ -212,7 +220,19 @@ pub const ROUTES: &[Route] = &[
             parameter("limit", Shape::Whole(1, 1000), "How many at most. Default: 100."),
         ],
         problems: &[404, 422],
-        ..of_one("/v1/analysis/{id}/findings", "getFindings", "The findings, in pages.", "Findings", analyses::findings)
+        ..of_one("/v1/analysis/{id}/findings", "getFindings", "The findings, in pages.", "Findings", findings::list)
+    },
+    Route {
+        verb: Verb::Post,
+        body: Some("FindingWord"),
+        problems: &[404, 408, 413, 415, 422, 503],
+        ..get(
+            "/v1/findings/{id}/status",
+            "decideFinding",
+            "Suppress a finding, or reopen it. It counts from the next analysis on; decisions that were made stay.",
+            "FindingStatus",
+            findings::decide,
+        )
     },
     of_one(
         "/v1/analysis/{id}/input",

@@ -57,6 +57,25 @@ pub(crate) fn all() -> Value {
             "analysis_id": text(), "total": count(), "findings": list(json!({"type": "object"})), "request_id": text(),
         })),
     );
+    let decided = json!({"enum": ["open", "suppressed"]});
+    let words = json!({"type": "string", "minLength": 1, "maxLength": 4096, "pattern": "\\S"});
+    let day = json!({
+        "type": ["string", "null"], "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$",
+        "description": "The last day on which it holds.",
+    });
+    add(
+        "FindingWord",
+        json!({
+            "type": "object", "required": ["status", "reason", "approver_identity"],
+            "properties": {"status": decided, "reason": words, "approver_identity": words, "until": day},
+        }),
+    );
+    add(
+        "FindingStatus",
+        object(json!({
+            "finding_id": text(), "status": decided, "suppression": {"type": ["object", "null"]}, "request_id": text(),
+        })),
+    );
     add("Capabilities", object(json!({"capabilities": list(json!({"type": "object"})), "request_id": text()})));
     let key = object(json!({"keyid": text(), "name": text(), "vkey": text(), "pem": text()}));
     add("Keys", object(json!({"keys": list(key)})));

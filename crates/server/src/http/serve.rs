@@ -56,7 +56,7 @@ pub fn serve(store: Store, options: Options, started: impl FnOnce(Started)) -> R
     }
     let _lock = Lock::take(store.dir())?;
     let (token, token_file) = token_of(&store, &options)?;
-    let analyst = Arc::new(Analyst::new(options.settings, store.signer()?, options.argv)?);
+    let analyst = Arc::new(Analyst::new(options.settings, &store, options.argv)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(WAITING_THREADS)
