@@ -9,6 +9,7 @@
 pub mod analysis;
 pub mod analytics;
 pub mod error;
+pub mod export;
 pub mod http;
 pub mod lock;
 pub mod settings;

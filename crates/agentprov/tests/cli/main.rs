@@ -12,6 +12,7 @@ mod contract_nested;
 mod crash;
 mod daemon;
 mod daemon_evidence;
+mod daemon_export;
 mod daemon_findings;
 mod daemon_python;
 mod demo;

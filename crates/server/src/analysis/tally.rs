@@ -43,6 +43,15 @@ impl AgentTally {
     pub fn lines(&self) -> u64 {
         self.added + self.modified + self.deleted
     }
+
+    /// Open findings by severity.
+    pub fn by_severity(&self) -> BTreeMap<&str, u64> {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (severity, count) in self.findings.values().flatten() {
+            *counts.entry(severity).or_default() += count;
+        }
+        counts
+    }
 }
 
 /// What analytics keeps of an analysis.

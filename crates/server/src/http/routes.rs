@@ -248,6 +248,13 @@ pub const ROUTES: &[Route] = &[
         "Capabilities",
         service::capabilities,
     ),
+    get(
+        "/v1/export",
+        "getExport",
+        "How handing analyses on to a file or database goes since the start.",
+        "Export",
+        service::export,
+    ),
     get("/v1/keys", "getKeys", "The public keys that decisions are signed with.", "Keys", service::keys),
     about_many(
         "/v1/analytics/summary",

@@ -11,7 +11,9 @@ pub(crate) fn all() -> Value {
     add("Health", object(json!({"status": {"const": "ok"}})));
     add(
         "Ready",
-        object(json!({"status": {"const": "ready"}, "waiting": count(), "running": count(), "workers": count()})),
+        object(json!({
+            "status": {"const": "ready"}, "waiting": count(), "running": count(), "workers": count(),
+        })),
     );
     add("Problem", problem());
     add("AnalysisRequest", request());
@@ -79,6 +81,10 @@ pub(crate) fn all() -> Value {
     add("Capabilities", object(json!({"capabilities": list(json!({"type": "object"})), "request_id": text()})));
     let key = object(json!({"keyid": text(), "name": text(), "vkey": text(), "pem": text()}));
     add("Keys", object(json!({"keys": list(key)})));
+    let export = json!({
+        "enabled": {"type": "boolean"}, "handed_over": count(), "problem": nullable("string"), "request_id": text(),
+    });
+    add("Export", object(export));
     add("Point", point());
     add(
         "Summary",

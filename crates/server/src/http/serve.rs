@@ -70,7 +70,7 @@ pub fn serve(store: Store, options: Options, started: impl FnOnce(Started)) -> R
     let workers = Workers::start(&store, &analyst, count)?;
     let hosts = options.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
     let guard = Guard { listen, hosts, token };
-    let service = Arc::new(Service::new(Shared::new(store, analyst, workers.caller(), count), guard));
+    let service = Arc::new(Service::new(Shared::new(store, analyst, &workers, count), guard));
     let served = runtime.block_on(async {
         let mut ends = [SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().flatten();
         let (Some(mut interrupt), Some(mut terminate)) = (ends.next(), ends.next()) else {

@@ -1,5 +1,6 @@
 //! What the service is and how it does.
 
+use crate::export::Watch;
 use crate::http::call::{Call, Handled, Reply, Shared, with_request_id};
 use crate::http::docs_page;
 use crate::http::openapi;
@@ -20,6 +21,16 @@ pub(crate) fn ready(shared: &Shared, _: &Call) -> Handled {
         return Err(Problem::new(503, "not-ready", format!("{alive} of {} workers are alive", shared.workers)));
     }
     Ok(Reply::Json(200, json!({"status": "ready", "waiting": waiting, "running": running, "workers": alive})))
+}
+
+/// `GET /v1/export`: how handing on what analyses came to goes.
+pub(crate) fn export(shared: &Shared, _: &Call) -> Handled {
+    let progress = shared.export.as_ref().map(Watch::progress);
+    let (problem, handed_over) = match &progress {
+        Some(progress) => (progress.problem.as_deref(), progress.handed_over),
+        None => (None, 0),
+    };
+    with_request_id(json!({"enabled": progress.is_some(), "handed_over": handed_over, "problem": problem}))
 }
 
 /// `GET /v1/detectors/capabilities`

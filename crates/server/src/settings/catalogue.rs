@@ -13,7 +13,7 @@ use Use::{Honoured, Without};
 
 const NO_REDIS: Use = Without("the queue and the results are in the store of the data dir; there is no Redis to reach");
 const NO_FORGE: Use = Without("this service asks no forge: it knows of a pull request what is posted");
-const NO_SNOWFLAKE: Use = Without("no events are sent to Snowflake or BigQuery");
+const NO_SNOWFLAKE: Use = Without("nothing is sent to BigQuery or Snowflake; events go to a file or to ClickHouse");
 const NO_TELEMETRY: Use = Without("no metrics are pushed anywhere");
 const OF_DASHBOARD: Use = Without("it is for the dashboard, which is a client of this service");
 const UNDEFINED: Use = Without("the existing service names it and does nothing with it");
@@ -27,10 +27,10 @@ pub const CATALOGUE: &[(&str, Use)] = &[
     ("API_V1_PREFIX", Honoured),
     ("BIGQUERY_DATASET", NO_SNOWFLAKE),
     ("BLOCK_ON_UNKNOWN", Honoured),
-    ("CLICKHOUSE_DATABASE", NO_EXPORT),
-    ("CLICKHOUSE_PASSWORD", NO_EXPORT),
-    ("CLICKHOUSE_URL", NO_EXPORT),
-    ("CLICKHOUSE_USER", NO_EXPORT),
+    ("CLICKHOUSE_DATABASE", Honoured),
+    ("CLICKHOUSE_PASSWORD", Honoured),
+    ("CLICKHOUSE_URL", Honoured),
+    ("CLICKHOUSE_USER", Honoured),
     ("DASHBOARD_API", OF_DASHBOARD),
     ("DASHBOARD_EVENTS", OF_DASHBOARD),
     ("DECISION_KEY_ID", Honoured),
@@ -69,23 +69,21 @@ pub const CATALOGUE: &[(&str, Use)] = &[
     ("SERVICE_PORT", Honoured),
     ("SNOWFLAKE_ACCOUNT", NO_SNOWFLAKE),
     ("TEAM_REVIEW_BUDGETS", NO_FORGE),
-    ("TIMESERIES_BACKEND", NO_EXPORT),
-    ("TIMESERIES_BATCH_SIZE", NO_EXPORT),
+    ("TIMESERIES_BACKEND", Honoured),
+    ("TIMESERIES_BATCH_SIZE", Honoured),
     ("TIMESERIES_CREDENTIALS_PATH", NO_SNOWFLAKE),
     ("TIMESERIES_DATABASE", NO_SNOWFLAKE),
     ("TIMESERIES_DATASET", NO_SNOWFLAKE),
     ("TIMESERIES_PASSWORD", NO_SNOWFLAKE),
-    ("TIMESERIES_PATH", NO_EXPORT),
+    ("TIMESERIES_PATH", Honoured),
     ("TIMESERIES_PROJECT", NO_SNOWFLAKE),
     ("TIMESERIES_ROLE", NO_SNOWFLAKE),
-    ("TIMESERIES_TABLE", NO_EXPORT),
+    ("TIMESERIES_TABLE", Honoured),
     ("TIMESERIES_USER", NO_SNOWFLAKE),
     ("TIMESERIES_WAREHOUSE", NO_SNOWFLAKE),
     ("TRACE", UNDEFINED),
     ("WRITE_RESPONSE_PATH", Without("it is for the script that posts; `review --json` writes what it found")),
 ];
-
-const NO_EXPORT: Use = Without("no events are exported");
 
 /// What becomes of a setting; none where nobody knows the name.
 pub fn use_of(name: &str) -> Option<Use> {

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub(crate) mod engines;
+mod export;
 mod prefix;
 
 pub use prefix::Prefix;
@@ -9,6 +10,7 @@ pub use prefix::Prefix;
 use crate::analytics::metric::Metric;
 use crate::analytics::window::Span;
 use crate::error::ServerError;
+use crate::export::Export;
 use agentprov_log::{KeyType, SignerKey, VerifierKey};
 use agentprov_review::governance::Policy;
 use catalogue::Use;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub semgrep_config: Option<String>,
     /// Programs that detect too.
     pub detectors: Vec<PathBuf>,
+    /// To whom what analyses came to is handed on.
+    pub export: Option<Export>,
     /// The window of a query that names none.
     pub default_window: Span,
     /// What `status_url` starts with; the address of the request where there is none.
@@ -90,6 +94,7 @@ impl Settings {
                 }
                 name => name.unwrap_or(DEFAULT_METRIC).to_owned(),
             },
+            export: export::export(get)?,
             semgrep_config: get("SEMGREP_CONFIG_PATH").or_else(|| get("SEMGREP_RULES_PATH")).map(str::to_owned),
             detectors: get("DETECTOR_MODULE_PATHS").map_or(Ok(Vec::new()), |text| {
                 engines::list(text).map_err(|why| refusal("DETECTOR_MODULE_PATHS", why))

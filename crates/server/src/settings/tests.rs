@@ -1,5 +1,6 @@
 use super::catalogue::CATALOGUE;
 use super::*;
+use crate::export::{ClickHouse, Sink};
 use agentprov_review::Severity;
 
 fn settings(pairs: &[(&str, &str)]) -> Result<Settings, String> {
@@ -23,6 +24,8 @@ fn bad_values_are_told_at_the_start() {
         ("PROVENANCE_POLICY_WARN_THRESHOLDS", "{\"sqli\":-1}"),
         ("PROVENANCE_PROVENANCE_BLOCK_ON_UNKNOWN", "perhaps"),
         ("PROVENANCE_SERVICE_HOST", "localhost"),
+        ("PROVENANCE_TIMESERIES_BACKEND", "bigquery"),
+        ("PROVENANCE_TIMESERIES_BACKEND", "tape"),
         ("PROVENANCE_SERVICE_PORT", "80000"),
     ] {
         let message = settings(&[(name, value)]).unwrap_err();
@@ -49,6 +52,52 @@ fn programs_that_are_not_there_end_the_start() {
     assert_eq!(engines::engines(&set).unwrap().len(), 2);
 }
 
+#[test]
+fn a_database_needs_its_address() {
+    let backend = ("PROVENANCE_TIMESERIES_BACKEND", "clickhouse");
+    for url in [None, Some("https://a.example"), Some("a.example")] {
+        let pairs: Vec<_> = [backend].into_iter().chain(url.map(|url| ("PROVENANCE_CLICKHOUSE_URL", url))).collect();
+        assert!(settings(&pairs).unwrap_err().contains("PROVENANCE_CLICKHOUSE_URL"), "{url:?}");
+    }
+}
+
+/// What else has to be set for a setting to have something to change.
+fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
+    match name {
+        "CLICKHOUSE_URL" => &[("PROVENANCE_TIMESERIES_BACKEND", "clickhouse")],
+        "CLICKHOUSE_USER" => &[
+            ("PROVENANCE_TIMESERIES_BACKEND", "clickhouse"),
+            ("PROVENANCE_CLICKHOUSE_URL", "http://localhost:8123"),
+            ("PROVENANCE_CLICKHOUSE_PASSWORD", "secret"),
+        ],
+        "CLICKHOUSE_PASSWORD" => &[
+            ("PROVENANCE_TIMESERIES_BACKEND", "clickhouse"),
+            ("PROVENANCE_CLICKHOUSE_URL", "http://localhost:8123"),
+            ("PROVENANCE_CLICKHOUSE_USER", "me"),
+        ],
+        "CLICKHOUSE_DATABASE" | "TIMESERIES_TABLE" => {
+            &[("PROVENANCE_TIMESERIES_BACKEND", "clickhouse"), ("PROVENANCE_CLICKHOUSE_URL", "http://localhost:8123")]
+        }
+        "TIMESERIES_BATCH_SIZE" => &[("PROVENANCE_TIMESERIES_BACKEND", "file")],
+        "DECISION_KEY_ID" => &[("PROVENANCE_DECISION_SIGNING_KEY", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")],
+        _ => &[],
+    }
+}
+
+fn database(set: &Settings) -> &ClickHouse {
+    match set.export.as_ref().map(|export| &export.sink) {
+        Some(Sink::ClickHouse(database)) => database,
+        _ => panic!("no database"),
+    }
+}
+
+fn file(set: &Settings) -> &str {
+    match set.export.as_ref().map(|export| &export.sink) {
+        Some(Sink::File(path)) => path.to_str().unwrap(),
+        _ => panic!("no file"),
+    }
+}
+
 /// A value, and whether settings with it are what it says. A name that is not here has no test.
 fn honoured(name: &str) -> (&'static str, fn(&Settings) -> bool) {
     match name {
@@ -62,7 +111,11 @@ fn honoured(name: &str) -> (&'static str, fn(&Settings) -> bool) {
         "BLOCK_ON_UNKNOWN" | "PROVENANCE_BLOCK_ON_UNKNOWN" => {
             ("true", |set| set.policy.unknown_lines.block == Some(1) && set.policy.bot_block_overrides.block == Some(1))
         }
-        "DECISION_KEY_ID" => ("me", |set| set.decision_key.is_none()),
+        "CLICKHOUSE_DATABASE" => ("db", |set| database(set).database == "db"),
+        "CLICKHOUSE_PASSWORD" => ("p", |set| database(set).login == Some(("me".into(), "p".into()))),
+        "CLICKHOUSE_URL" => ("http://h:1", |set| database(set).endpoint.to_string() == "h:1"),
+        "CLICKHOUSE_USER" => ("u", |set| database(set).login == Some(("u".into(), "secret".into()))),
+        "DECISION_KEY_ID" => ("me", |set| set.decision_key.as_ref().is_some_and(|key| key.verifier().name() == "me")),
         "DECISION_SIGNING_KEY" => ("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", |set| {
             set.decision_key.as_ref().is_some_and(|key| key.verifier().name() == "decision-key")
         }),
@@ -79,6 +132,10 @@ fn honoured(name: &str) -> (&'static str, fn(&Settings) -> bool) {
         }
         "SERVICE_HOST" => ("0.0.0.0", |set| set.listen.host == Some([0, 0, 0, 0].into())),
         "SERVICE_PORT" => ("8000", |set| set.listen.over(([127, 0, 0, 1], 1).into()) == ([127, 0, 0, 1], 8000).into()),
+        "TIMESERIES_BACKEND" => ("file", |set| file(set) == "data/timeseries_events.jsonl"),
+        "TIMESERIES_BATCH_SIZE" => ("7", |set| set.export.as_ref().is_some_and(|export| export.batch == 7)),
+        "TIMESERIES_PATH" => ("/tmp/e.jsonl", |set| file(set) == "/tmp/e.jsonl"),
+        "TIMESERIES_TABLE" => ("t", |set| database(set).table == "t"),
         _ => panic!("no test says what {name} does"),
     }
 }
@@ -90,7 +147,7 @@ fn every_setting_of_the_existing_service_is_honoured_or_says_why_not() {
         match use_of {
             Use::Honoured => {
                 let (value, holds) = honoured(name);
-                let set = settings(&[(&variable, value)]).unwrap();
+                let set = settings(&[&[(variable.as_str(), value)], beside(name)].concat()).unwrap();
                 assert!(holds(&set) && set.notices.is_empty(), "{name}: {:?}", set.notices);
                 // What is not set is empty.
                 assert_eq!(settings(&[(&variable, "")]).unwrap().notices, Vec::<String>::new(), "{name}");
