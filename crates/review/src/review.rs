@@ -157,7 +157,7 @@ pub fn analyse_with(
     let findings: Vec<ReviewedFinding> =
         scan.findings.into_iter().map(|finding| reviewed(finding, &index, policy)).collect();
     let mut counts =
-        Counts { signals, gaps: gaps.iter().filter(|gap| is_loss(gap)).count() as u64, ..Counts::default() };
+        Counts { signals, gaps: gaps.iter().filter(|gap| gap.is_loss()).count() as u64, ..Counts::default() };
     for finding in findings.iter().filter(|finding| finding.status == FindingStatus::Open) {
         counts.finding(finding.finding.severity, &finding.finding.category);
     }
@@ -187,12 +187,6 @@ pub fn analyse_with(
         files: change.files.iter().map(summary).collect(),
         attribution: attribution.clone(),
     }
-}
-
-/// Whether a gap asks for a decision. Who posts single lines knows that the file around them was not seen: that is
-/// shown, and is no reason of its own.
-fn is_loss(gap: &CoverageGap) -> bool {
-    gap.reason != GapReason::Fragment
 }
 
 fn is_policy(file: &ChangedFile) -> bool {
@@ -362,7 +356,7 @@ fn evidence(
             "unknown_lines" => lines(&|line| !attribution.owner(line).is_some_and(|owner| policy.accepts(owner.basis))),
             "contradiction" => lines(&|line| line.contradicted),
             "coverage_gap" => {
-                gaps.iter().filter(|gap| is_loss(gap)).take(MAX_EVIDENCE).map(ToString::to_string).collect()
+                gaps.iter().filter(|gap| gap.is_loss()).take(MAX_EVIDENCE).map(ToString::to_string).collect()
             }
             "policy_change" => {
                 change.files.iter().filter(|file| is_policy(file)).map(|file| file.path.clone()).collect()

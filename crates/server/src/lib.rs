@@ -9,6 +9,7 @@
 pub mod analysis;
 pub mod analytics;
 pub mod error;
+pub mod export;
 pub mod http;
 pub mod lock;
 pub mod settings;
@@ -19,4 +20,4 @@ pub use analysis::recompute::{Recomputed, recompute};
 pub use error::ServerError;
 pub use http::openapi;
 pub use http::serve::{Options, serve};
-pub use settings::Settings;
+pub use settings::{Prefix, Settings};

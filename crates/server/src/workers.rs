@@ -2,6 +2,7 @@
 
 use crate::analysis::Analyst;
 use crate::error::ServerError;
+use crate::export::Watch;
 use agentprov_model::EventTime;
 use agentprov_store::{Claimed, Queue, Store};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,11 +20,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the workers and those who call them share.
 #[derive(Debug, Default)]
-struct Bell {
+pub(crate) struct Bell {
     rung: Mutex<u64>,
     changed: Condvar,
     stop: AtomicBool,
     alive: AtomicUsize,
+}
+
+impl Bell {
+    /// Whether everything is to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Waits until somebody rings, but no longer than this.
+    pub(crate) fn wait(&self, longest: Duration) {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = *rung;
+        drop(self.changed.wait_timeout_while(rung, longest, |rung| *rung == seen && !self.is_stopped()));
+    }
 }
 
 /// The workers.
@@ -31,6 +46,7 @@ struct Bell {
 pub struct Workers {
     bell: Arc<Bell>,
     threads: Vec<JoinHandle<()>>,
+    watch: Option<Watch>,
 }
 
 /// Tells workers that there is work.
@@ -74,7 +90,18 @@ impl Workers {
             });
             threads.push(started.map_err(|source| ServerError::System { action: "start a thread", source })?);
         }
-        Ok(Self { bell, threads })
+        let mut watch = None;
+        if let Some(export) = analyst.settings.export.clone() {
+            let (thread, watching) = crate::export::start(store, export, Arc::clone(&bell))?;
+            threads.push(thread);
+            watch = Some(watching);
+        }
+        Ok(Self { bell, threads, watch })
+    }
+
+    /// How handing over goes, where something is handed over.
+    pub fn watch(&self) -> Option<Watch> {
+        self.watch.clone()
     }
 
     /// How to tell them that there is work.
@@ -98,7 +125,7 @@ impl Workers {
 }
 
 fn work(queue: &mut Queue, analyst: &Analyst, bell: &Bell) {
-    while !bell.stop.load(Ordering::Relaxed) {
+    while !bell.is_stopped() {
         let seen = *bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
         // A store that can't be used for a moment (a full disk) is tried again after a pause.
         let Ok(Some(claimed)) = queue.claim(now()) else {
@@ -119,7 +146,7 @@ fn settle(queue: &mut Queue, analyst: &Analyst, claimed: &Claimed, bell: &Bell) 
             Ok((output, summary)) => queue.finish(&claimed.id, output, summary, now()),
             Err(problem) => queue.fail(&claimed.id, problem, now()),
         };
-        if kept.is_ok() || bell.stop.load(Ordering::Relaxed) {
+        if kept.is_ok() || bell.is_stopped() {
             return;
         }
         std::thread::sleep(IDLE);

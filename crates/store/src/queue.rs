@@ -266,6 +266,27 @@ impl Queue {
         rows.map(|row| parsed(row?)).collect()
     }
 
+    /// The jobs after a number that have ended, in the order in which they were accepted and up to the first that has not.
+    /// Each with its number.
+    ///
+    /// # Errors
+    /// What SQLite says, or a row that can't be read.
+    pub fn ended_after(&self, no: i64, limit: u64) -> Result<Vec<(i64, JobRow)>, StoreError> {
+        let sql = format!("SELECT {COLUMNS}, no FROM job WHERE no > ?1 ORDER BY no LIMIT ?2");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let rows = statement.query_map((no, limit as i64), |row| Ok((row.get::<_, i64>(8)?, raw(row)?)))?;
+        let mut ended = Vec::new();
+        for row in rows {
+            let (no, raw) = row?;
+            let row = parsed(raw)?;
+            if matches!(row.state, JobState::Waiting | JobState::Running) {
+                break;
+            }
+            ended.push((no, row));
+        }
+        Ok(ended)
+    }
+
     /// How many jobs wait and run.
     ///
     /// # Errors

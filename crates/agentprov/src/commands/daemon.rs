@@ -1,12 +1,17 @@
 //! `agentprov daemon`.
 
+use crate::commands::review::keys_of;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use agentprov_server::{Options, Settings, serve};
 use clap::{Args, Subcommand};
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// Where to listen unless something says otherwise.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8574);
 
 /// The service.
 #[derive(Debug, Subcommand)]
@@ -20,15 +25,19 @@ pub(crate) enum Daemon {
 /// Settings are taken from PROVENANCE_* variables; the page docs/server.md lists them.
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// Where to listen
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8574")]
-    listen: SocketAddr,
+    /// Where to listen [default: 127.0.0.1:8574, or PROVENANCE_SERVICE_HOST and PROVENANCE_SERVICE_PORT]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
     /// Ask for no token; on loopback addresses only
     #[arg(long)]
     no_auth: bool,
     /// Another name under which clients may reach the service; may be repeated
     #[arg(long = "allow-host", value_name = "NAME")]
     hosts: Vec<String>,
+    /// A file with public keys to believe posted evidence of, such as the store.pub of another store; without one,
+    /// evidence is no more than a claim
+    #[arg(long, value_name = "KEYFILE")]
+    trust: Vec<PathBuf>,
 }
 
 impl Daemon {
@@ -43,12 +52,16 @@ impl Serve {
         // A variable whose name or value is no text is none of ours.
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let settings = Settings::from_variables(variables)?;
-        for name in &settings.unknown {
-            let _ = writeln!(anstream::stderr(), "warning: {name} is no known setting");
+        let mut settings = Settings::from_variables(variables)?;
+        for file in &self.trust {
+            settings.policy.evidence_keys.extend(keys_of(file)?.iter().map(ToString::to_string));
         }
+        for notice in &settings.notices {
+            let _ = writeln!(anstream::stderr(), "warning: {notice}");
+        }
+        let listen = self.listen.unwrap_or_else(|| settings.listen.over(LISTEN));
         let argv = vec!["agentprov".to_owned(), "daemon".to_owned(), "serve".to_owned()];
-        let options = Options { listen: self.listen, no_auth: self.no_auth, hosts: self.hosts, settings, argv };
+        let options = Options { listen, no_auth: self.no_auth, hosts: self.hosts, settings, argv };
         let store = context.store_or_new()?;
         serve(store, options, |started| {
             let mut err = anstream::stderr().lock();

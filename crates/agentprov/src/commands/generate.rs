@@ -29,7 +29,7 @@ impl Generate {
 }
 
 fn openapi(output: Option<std::path::PathBuf>) -> CommandResult {
-    let text = agentprov_server::openapi::text();
+    let text = agentprov_server::openapi::text(&agentprov_server::Prefix::default());
     match output {
         Some(path) => std::fs::write(&path, text)
             .map_err(|error| Failure::new(format!("can't write {}: {error}", path.display())))?,

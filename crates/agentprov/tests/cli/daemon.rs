@@ -1,96 +1,16 @@
 //! The service over the loopback: what it accepts it decides, also when it is killed, and it answers meanwhile.
 
 use crate::place::{PROGRAM, Place};
+use crate::service::{Daemon, change};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-struct Daemon {
-    child: Child,
-    address: String,
-    token: String,
-}
-
-impl Daemon {
-    fn start(place: &Place) -> Self {
-        let mut command = Command::new(PROGRAM);
-        command.args(["daemon", "serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped());
-        let mut child = place.surround(&mut command).spawn().expect("the program");
-        let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
-        let line = said.next().expect("a line").expect("text");
-        let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
-        let token = std::fs::read_to_string(place.data_dir().join("daemon.token")).expect("a token").trim().to_owned();
-        Self { child, address, token }
-    }
-
-    fn ask(&self, head: &str, body: &str) -> (u16, Value) {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let (address, length) = (&self.address, body.len());
-        write!(stream, "{head}\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
-            .expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
-        let (_, document) = answer.split_once("\r\n\r\n").expect("a body");
-        (status, serde_json::from_str(document).unwrap_or(Value::Null))
-    }
-
-    fn get(&self, path: &str) -> (u16, Value) {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nAuthorization: Bearer {}", self.token), "")
-    }
-
-    fn post(&self, extra: &str, body: &Value) -> (u16, Value) {
-        let token = &self.token;
-        let head = format!(
-            "POST /v1/analysis HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json{extra}"
-        );
-        self.ask(&head, &body.to_string())
-    }
-
-    fn decided(&self, id: &str) -> Value {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let (status, document) = self.get(&format!("/v1/analysis/{id}"));
-            assert_eq!(status, 200, "{document}");
-            if document["status"] == "completed" || document["status"] == "failed" {
-                return document;
-            }
-            assert!(Instant::now() < end, "{document}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn change(number: usize, lines: usize, content: &str) -> Value {
-    let line = |at: usize| {
-        json!({
-            "file_path": format!("src/a{}.py", at % 5), "line_number": at / 5 + 1, "change_type": "added",
-            "content": content, "attribution": {"agent_id": "codex"},
-        })
-    };
-    let rows: Vec<Value> = (0..lines).map(line).collect();
-    json!({
-        "repo": "org/name", "pr_number": number, "base_sha": "a".repeat(40), "head_sha": "b".repeat(40),
-        "provenance_data": {"changed_lines": rows},
-    })
-}
 
 #[test]
 fn a_change_is_decided_signed_and_verified_offline() {
     let place = Place::new();
     let daemon = Daemon::start(&place);
+    assert!(daemon.warnings.is_empty(), "{:?}", daemon.warnings);
     let (status, accepted) = daemon.post("", &change(7, 1, "import pickle"));
     assert_eq!(status, 202, "{accepted}");
     let id = accepted["analysis_id"].as_str().expect("an id").to_owned();
@@ -101,7 +21,7 @@ fn a_change_is_decided_signed_and_verified_offline() {
     let mut spelled = change(7, 1, "import pickle");
     spelled["pr_number"] = json!("7");
     assert_eq!(daemon.post("\r\nIdempotency-Key: k", &spelled).1["analysis_id"], json!(id));
-    assert_eq!(daemon.post("\r\nIdempotency-Key: k", &change(8, 1, "x")).0, 422);
+    assert_eq!(daemon.post("\r\nIdempotency-Key: k", &change(8, 1, "x")).0, 409);
     assert_eq!(daemon.get(&format!("/v1/analysis/{id}/decision")).1["decision"], "allow");
     assert_eq!(daemon.get(&format!("/v1/analysis/{id}/sarif")).1["version"], "2.1.0");
     let risk = daemon.get("/v1/analytics/summary?time_window=1d&metric=risk_rate").1;
@@ -212,4 +132,51 @@ fn what_was_accepted_is_decided_after_a_kill() {
         let shown = daemon.decided(id);
         assert_eq!(shown["status"], "completed", "{shown}");
     }
+}
+
+#[test]
+fn settings_of_the_existing_service_take_effect_or_say_why_not() {
+    let place = Place::new();
+    let detector = place.write("team.sh", "");
+    let answer = r#"{"findings": [{"path": "src/a0.py", "line": 1, "rule": "team-rule", "severity": "critical", "message": "No."}]}"#;
+    std::fs::write(&detector, format!("#!/bin/sh\ncat > /dev/null\necho '{answer}'\n")).expect("a script");
+    std::fs::set_permissions(&detector, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it can be run");
+    let daemon = Daemon::start_with(
+        &place,
+        &[],
+        &[
+            ("PROVENANCE_API_V1_PREFIX", "/review/v2"),
+            ("PROVENANCE_ANALYTICS_DEFAULT_METRIC", "code_volume"),
+            ("PROVENANCE_DETECTOR_MODULE_PATHS", &detector.display().to_string()),
+            ("PROVENANCE_SERVICE_BASE_URL", "https://review.example"),
+            ("PROVENANCE_REDIS_URL", "redis://localhost:6379/0"),
+            ("PROVENANCE_BLOK_ON_UNKNOWN", "true"),
+        ],
+    );
+    let warned = |name: &str, why: &str| daemon.warnings.iter().any(|line| line.contains(name) && line.contains(why));
+    assert!(warned("PROVENANCE_REDIS_URL", "no Redis"), "{:?}", daemon.warnings);
+    assert!(warned("PROVENANCE_BLOK_ON_UNKNOWN", "no known setting"), "{:?}", daemon.warnings);
+    assert_eq!(daemon.warnings.len(), 2);
+
+    assert_eq!(daemon.post("", &change(1, 1, "x = 1")).0, 404);
+    let token = &daemon.token;
+    let head =
+        format!("POST /review/v2/analysis HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json");
+    let (status, accepted) = daemon.ask(&head, &change(1, 1, "x = 1").to_string());
+    assert_eq!(status, 202, "{accepted}");
+    let id = accepted["analysis_id"].as_str().expect("an id");
+    assert_eq!(accepted["status_url"], format!("https://review.example/review/v2/analysis/{id}"));
+    let end = Instant::now() + Duration::from_secs(60);
+    let decision = loop {
+        let (status, decision) = daemon.get(&format!("/review/v2/analysis/{id}/decision"));
+        if status == 200 {
+            break decision;
+        }
+        assert!(Instant::now() < end, "{decision}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(decision["decision"], "block", "{decision}");
+    assert_eq!(daemon.get("/review/v2/analytics/summary").1["result"]["metric"], "code_volume");
+    let paths = daemon.get("/openapi.json").1["paths"].clone();
+    assert!(paths.get("/review/v2/analysis").is_some() && paths.get("/v1/analysis").is_none(), "{paths}");
 }

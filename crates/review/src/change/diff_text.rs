@@ -73,11 +73,21 @@ impl Lines {
     }
 
     fn push(&mut self, line: &[u8]) {
+        if !self.bytes.is_empty() && !self.bytes.ends_with(b"\n") {
+            self.bytes.push(b'\n');
+        }
         self.bytes.extend_from_slice(line);
         if !line.ends_with(b"\n") {
             self.bytes.push(b'\n');
         }
         self.count += 1;
+    }
+
+    /// The last line has no end.
+    fn open_end(&mut self) {
+        if self.bytes.ends_with(b"\n") {
+            self.bytes.pop();
+        }
     }
 }
 
@@ -187,7 +197,8 @@ impl<'a> Parser<'a> {
         if self.total > 8 * MAX_LINE {
             return Err(self.wrong("unknown lines beyond what is taken"));
         }
-        while old_left + new_left > 0 {
+        let mut last = b' ';
+        while old_left + new_left > 0 || self.lines.get(self.at).is_some_and(|line| line.starts_with(b"\\")) {
             let Some(line) = self.lines.get(self.at) else { return Err(self.wrong("a hunk that ends early")) };
             self.at += 1;
             let (mark, rest) = line.split_first().unwrap_or((&b' ', &[]));
@@ -209,9 +220,13 @@ impl<'a> Parser<'a> {
                     new_left -= 1;
                     extend(&mut draft.spans, old..old, new..new + 1);
                 }
-                b'\\' => {}
+                b'\\' => {
+                    let sides = [(&mut draft.old, b'+'), (&mut draft.new, b'-')];
+                    sides.into_iter().filter(|(_, other)| last != *other).for_each(|(side, _)| side.open_end());
+                }
                 _ => return Err(self.wrong("a line that belongs to no hunk")),
             }
+            last = *mark;
         }
         self.files.push(draft);
         Ok(())

@@ -2,8 +2,9 @@
 
 use crate::change::content::{ChangeKind, ChangedFile, FileContent, Side};
 use crate::change::payload::{ChangedLine, LineChange, Payload, PayloadError};
+use crate::change::posted_diff::from_posted_diff;
 use crate::change::span::Span;
-use crate::change::{AssertedLine, Change, Origin};
+use crate::change::{AssertedLine, Change};
 use crate::lines::LineNumber;
 use agentprov_model::OsBytes;
 use std::collections::BTreeMap;
@@ -18,19 +19,15 @@ const MAX_FILL: usize = 16_000_000;
 /// The first value that can't be taken: nothing is kept then.
 pub fn from_payload(payload: &Payload) -> Result<Change, PayloadError> {
     payload.check()?;
+    if let Some(diff) = &payload.diff {
+        return from_posted_diff(payload, diff);
+    }
     let mut by_path: BTreeMap<&str, Vec<(usize, &ChangedLine)>> = BTreeMap::new();
     for (index, line) in payload.provenance_data.changed_lines.iter().enumerate() {
         by_path.entry(&line.file_path).or_default().push((index, line));
     }
-    let mut change = Change {
-        origin: Origin::Payload {
-            repo: payload.repo.clone(),
-            base: payload.base_sha.clone(),
-            head: payload.head_sha.clone(),
-        },
-        files: Vec::with_capacity(by_path.len()),
-        asserted: Vec::new(),
-    };
+    let mut change =
+        Change { origin: payload.origin(), files: Vec::with_capacity(by_path.len()), asserted: Vec::new() };
     let mut filled = 0;
     for (path, rows) in by_path {
         let file = change.files.len();

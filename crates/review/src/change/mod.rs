@@ -10,6 +10,7 @@ mod from_git;
 mod from_payload;
 mod log;
 mod payload;
+mod posted_diff;
 mod raw;
 mod repository;
 mod span;

@@ -2,15 +2,18 @@
 
 use agentprov_model::OsBytes;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Lines of one payload.
-const MAX_LINES: usize = 200_000;
-/// Bytes of one line.
+pub(super) const MAX_LINES: usize = 200_000;
+/// Characters of one line.
 const MAX_CONTENT: usize = 64 << 10;
 /// Bytes of a path.
 const MAX_PATH: usize = 4096;
-/// Bytes of an agent's name.
+/// Files of evidence.
+const MAX_EVIDENCE: usize = 100;
+/// Characters of an agent's name.
 const MAX_AGENT: usize = 256;
 
 /// A posted change.
@@ -31,6 +34,12 @@ pub struct Payload {
     /// The lines.
     #[serde(default)]
     pub provenance_data: ProvenanceData,
+    /// A unified diff, instead of the lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+    /// Evidence of who wrote the lines, each a file as it was exported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
 }
 
 /// The lines of a payload.
@@ -38,7 +47,7 @@ pub struct Payload {
 pub struct ProvenanceData {
     /// Anything; it is kept as it came.
     #[serde(default)]
-    pub metadata: serde_json::Map<String, serde_json::Value>,
+    pub metadata: serde_json::Map<String, Value>,
     /// The lines.
     #[serde(default)]
     pub changed_lines: Vec<ChangedLine>,
@@ -62,7 +71,7 @@ pub struct ChangedLine {
     pub content: Option<String>,
     /// When it was written, as posted.
     #[serde(default)]
-    pub timestamp: Option<serde_json::Value>,
+    pub timestamp: Option<Value>,
     /// Who committed it, as posted.
     #[serde(default)]
     pub author_identity: Option<String>,
@@ -115,7 +124,7 @@ pub struct PayloadError {
     pub field: String,
     /// What is wrong with it.
     pub what: String,
-    /// It is more than is taken, rather than wrong.
+    /// The change as a whole is more than is taken; a single value that is too large is wrong instead.
     pub too_large: bool,
 }
 
@@ -131,10 +140,11 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
     const LARGEST: f64 = 9_007_199_254_740_991.0;
     match Either::deserialize(deserializer)? {
         Either::Text(text) => Ok(text),
-        Either::Number(number) => Ok(number.to_string()),
+        Either::Number(number) if number <= LARGEST as u64 => Ok(number.to_string()),
         Either::Float(number) if number.fract() == 0.0 && (0.0..=LARGEST).contains(&number) => {
             Ok((number as u64).to_string())
         }
+        Either::Number(_) => Err(serde::de::Error::custom("it is too large")),
         Either::Float(_) => Err(serde::de::Error::custom("it is no whole number")),
     }
 }
@@ -177,50 +187,64 @@ impl Payload {
             return Err(error("pr_number", "it is not a number"));
         }
         if lines.len() > MAX_LINES {
-            let what = format!("{} lines, more than {MAX_LINES}", lines.len());
-            return Err(PayloadError { field: "provenance_data.changed_lines".into(), what, too_large: true });
+            return Err(too_many(lines.len(), "provenance_data.changed_lines"));
+        }
+        if self.diff.is_some() && !lines.is_empty() {
+            return Err(error("diff", "there are lines too: post the one or the other"));
+        }
+        if self.evidence.len() > MAX_EVIDENCE {
+            return Err(error("evidence", "there are too many files"));
         }
         for (index, line) in lines.iter().enumerate() {
-            line.check().map_err(|(field, what, too_large)| PayloadError {
+            line.check().map_err(|(field, what)| PayloadError {
                 field: format!("provenance_data.changed_lines.{index}.{field}"),
                 what: what.into(),
-                too_large,
+                too_large: false,
             })?;
         }
         Ok(())
     }
 }
 
+/// More lines than are taken.
+pub(super) fn too_many(lines: usize, field: &str) -> PayloadError {
+    PayloadError { field: field.to_owned(), what: format!("{lines} lines, more than {MAX_LINES}"), too_large: true }
+}
+
 impl ChangedLine {
-    fn check(&self) -> Result<(), (&'static str, &'static str, bool)> {
-        check_path(&OsBytes::from(self.file_path.as_str())).map_err(|what| ("file_path", what, false))?;
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        check_path(&OsBytes::from(self.file_path.as_str())).map_err(|what| ("file_path", what))?;
         if self.line_number as usize > super::diff_text::MAX_LINE {
-            return Err(("line_number", "it is too large", true));
+            return Err(("line_number", "it is too large"));
         }
-        if self.attribution.agent_id.len() > MAX_AGENT {
-            return Err(("attribution.agent_id", "it is too long", true));
+        if self.attribution.agent_id.chars().count() > MAX_AGENT {
+            return Err(("attribution.agent_id", "it is too long"));
+        }
+        if !matches!(&self.timestamp, None | Some(Value::String(_) | Value::Number(_))) {
+            return Err(("timestamp", "it is neither a text nor a number"));
         }
         let hash = self.content_sha256.as_deref().filter(|hash| !hash.is_empty());
         if let Some(hash) = hash
             && (hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
         {
-            return Err(("content_sha256", "it is no SHA-256 in hex", false));
+            return Err(("content_sha256", "it is no SHA-256 in hex"));
         }
         let Some(content) = self.content.as_deref().filter(|content| !content.is_empty()) else {
-            return match (&self.attestation_signature, hash) {
-                (Some(_), None) => Err(("attestation_signature", "there is no hash that it could sign", false)),
+            let signature = self.attestation_signature.as_deref().filter(|signature| !signature.is_empty());
+            return match (signature, hash) {
+                (Some(_), None) => Err(("attestation_signature", "there is no hash that it could sign")),
                 _ => Ok(()),
             };
         };
-        if content.len() > MAX_CONTENT {
-            return Err(("content", "it is too long", true));
+        if content.chars().count() > MAX_CONTENT {
+            return Err(("content", "it is too long"));
         }
         if content.contains('\n') {
-            return Err(("content", "it has more than one line", false));
+            return Err(("content", "it has more than one line"));
         }
         let actual = data_encoding::HEXLOWER.encode(&Sha256::digest(content));
         if hash.is_some_and(|hash| !hash.eq_ignore_ascii_case(&actual)) {
-            return Err(("content_sha256", "it is not the hash of the content", false));
+            return Err(("content_sha256", "it is not the hash of the content"));
         }
         Ok(())
     }
@@ -231,7 +255,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn payload(line: serde_json::Value) -> Result<(), String> {
+    fn payload(line: Value) -> Result<(), String> {
         let mut full =
             json!({"file_path": "a.py", "line_number": 1, "change_type": "added", "attribution": {"agent_id": "x"}});
         for (key, value) in line.as_object().unwrap() {
@@ -256,6 +280,9 @@ mod tests {
         assert_eq!(payload(json!({"content": "a", "content_sha256": hash.to_uppercase()})), Ok(()));
         assert!(payload(json!({"content": "b", "content_sha256": hash})).is_err());
         assert!(payload(json!({"attestation_signature": "AA=="})).unwrap_err().contains("attestation_signature"));
+        assert_eq!(payload(json!({"attestation_signature": ""})), Ok(()));
         assert!(payload(json!({"change_type": "Added"})).is_err());
+        assert!(payload(json!({"timestamp": {}})).unwrap_err().contains("timestamp"));
+        assert_eq!(payload(json!({"timestamp": 1.5})), Ok(()));
     }
 }

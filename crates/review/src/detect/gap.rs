@@ -17,6 +17,14 @@ pub struct CoverageGap {
     pub reason: GapReason,
 }
 
+impl CoverageGap {
+    /// Whether it asks for a decision. Who posts single lines knows that the file around them was not seen: that is
+    /// shown, and is no reason of its own.
+    pub fn is_loss(&self) -> bool {
+        self.reason != GapReason::Fragment
+    }
+}
+
 /// Why something was not scanned.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -110,6 +110,10 @@ impl Policy {
                 unknown.push(name);
                 continue;
             }
+            // What a deployment leaves empty is not set.
+            if value.trim().is_empty() {
+                continue;
+            }
             self.apply(short, value.trim()).map_err(|what| SettingError { name, what })?;
         }
         Ok(unknown)
@@ -150,9 +154,6 @@ fn boolean(value: &str) -> Result<bool, &'static str> {
 /// A JSON object, or `name=count` with commas.
 fn thresholds(value: &str) -> Result<BTreeMap<String, u64>, &'static str> {
     const FORM: &str = "it has to be a JSON object of counts by category";
-    if value.is_empty() {
-        return Ok(BTreeMap::new());
-    }
     if value.starts_with('{') {
         return serde_json::from_str(value).map_err(|_| FORM);
     }
@@ -183,6 +184,7 @@ mod tests {
             ("PROVENANCE_POLICY_BLOCK_THRESHOLDS", r#"{"sqli": 1}"#),
             ("PROVENANCE_POLICY_WARN_THRESHOLDS", "sqli=0, code_execution=2"),
             ("PROVENANCE_GITHUB_TOKEN", "x"),
+            ("PROVENANCE_BLOCK_ON_UNKNOWN", ""),
             ("PROVENANCE_BLOK", "1"),
             ("PATH", "/bin"),
         ])

@@ -10,6 +10,7 @@ mod outcome;
 mod policy;
 mod policy_file;
 mod waiver;
+mod waiver_file;
 
 pub use counts::{Counts, PullRequestSignals};
 pub use decide::{FiredRule, decide};

@@ -6,7 +6,7 @@ use crate::governance::waiver::Waivers;
 use agentprov_model::Basis;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// From which count on something follows. Unset is never; 0 is always.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -66,8 +66,11 @@ pub struct Policy {
     pub bot_block_overrides: Limits,
     /// Forced pushes after an approval.
     pub force_push_after_approval: Limits,
+    /// Public keys whose evidence is believed, as C2SP verifier keys.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub evidence_keys: BTreeSet<String>,
     /// Findings that somebody answered for, as of the time of the review.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Waivers::is_empty")]
     pub waivers: Waivers,
 }
 
@@ -84,6 +87,7 @@ impl Default for Policy {
             policy_changes: Limits::WARN,
             bot_block_overrides: Limits::WARN,
             force_push_after_approval: Limits::WARN,
+            evidence_keys: BTreeSet::new(),
             waivers: Waivers::default(),
         }
     }

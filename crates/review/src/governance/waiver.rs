@@ -100,7 +100,7 @@ pub fn is_date(text: &str) -> bool {
 }
 
 /// The decisions that hold at a time.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Waivers {
     active: BTreeMap<FindingId, Waiver>,
     /// Those that held once.
@@ -145,6 +145,11 @@ impl Waivers {
             }
         }
         found
+    }
+
+    /// Whether nothing was ever decided.
+    pub fn is_empty(&self) -> bool {
+        self.active.is_empty() && self.expired.is_empty()
     }
 
     /// The decision that holds on a finding.

@@ -29,7 +29,7 @@ pub(crate) fn sign(analyst: &Analyst, judged: &Judged, id: &str, now: EventTime)
     analyst.signers.iter().for_each(|key| envelope.add_signature(key));
     let text = envelope.to_json().map_err(|error| ServerError::Statement(error.to_string()))?;
     Ok(Signed {
-        bundle: ServiceBundle::sign(&bundle_payload(&statement.predicate, judged, analyst), &analyst.signers),
+        bundle: ServiceBundle::sign(&bundle_payload(&statement.predicate, judged), &analyst.signers),
         statement: serde_json::from_str(&text).map_err(|error| ServerError::Statement(error.to_string()))?,
         decision: statement.predicate,
     })
@@ -37,7 +37,7 @@ pub(crate) fn sign(analyst: &Analyst, judged: &Judged, id: &str, now: EventTime)
 
 /// The predicate. All but its time is a function of input, rules, policy and program.
 pub(crate) fn decision(analyst: &Analyst, judged: &Judged, id: &str, decided_at: &str) -> Decision {
-    let policy = &analyst.settings.policy;
+    let policy = &judged.policy;
     // The policy's own digest is over its settings and the waivers; it is 64 hex digits by its construction.
     let policy_digest = policy.digest().parse().unwrap_or_else(|_| digest(json!(policy).to_string().as_bytes()));
     let rules =
@@ -130,8 +130,8 @@ fn sha256(digest: ContentId) -> Result<DigestSet, agentprov_attest::digest::Dige
 }
 
 /// The payload of the existing service, with what it lacks to bind the decision.
-fn bundle_payload(decision: &Decision, judged: &Judged, analyst: &Analyst) -> Value {
-    let category = &analyst.settings.policy.category;
+fn bundle_payload(decision: &Decision, judged: &Judged) -> Value {
+    let category = &judged.policy.category;
     let limits = |of: fn(&Limits) -> Option<u64>| -> BTreeMap<&String, u64> {
         category.iter().filter_map(|(name, limits)| Some((name, of(limits)?))).collect()
     };

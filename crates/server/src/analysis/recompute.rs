@@ -37,8 +37,8 @@ pub fn recompute(store: &Store, signed: &DecisionStatement, settings: Settings) 
         Ok(policy) => policy,
         Err(error) => return Ok(Recomputed::Impossible(format!("its settings can't be read: {error}"))),
     };
-    let analyst = Analyst::new(Settings { policy, ..settings }, store.signer()?, wanted.tool.argv.clone())?;
-    let judged = match analyst.judge(&input) {
+    let analyst = Analyst::new(Settings { policy: policy.clone(), ..settings }, store, wanted.tool.argv.clone())?;
+    let judged = match analyst.judge(&input, policy) {
         Ok(judged) => judged,
         Err(error) => return Ok(Recomputed::Impossible(error.to_string())),
     };

@@ -1,15 +1,17 @@
 //! What an analysis comes to. It is kept as one document, from which every answer about it is taken.
 
-use crate::analysis::attribution::weigh;
-use crate::analysis::tally::{Lines, Tally, agent_name};
+use crate::analysis::attribution::{Worth, weigh_all};
+use crate::analysis::tally::{Found, Lines, Tally, agent_name};
 use crate::analysis::{Analyst, decide, sarif};
 use crate::error::ServerError;
 use agentprov_attest::decision::{Outcome, Reason};
 use agentprov_attest::service_bundle::ServiceBundle;
+use agentprov_log::VerifierKey;
 use agentprov_model::{ContentId, EventTime};
-use agentprov_review::attribution::{Sources, attribute};
-use agentprov_review::change::{Change, ChangedLine, LineChange, Payload, from_payload};
+use agentprov_review::attribution::{Attribution, Evidence, Sources, attribute};
+use agentprov_review::change::{Change, ChangedLine, LineChange, Payload, PayloadError, from_payload};
 use agentprov_review::detect::Capability;
+use agentprov_review::governance::Policy;
 use agentprov_review::{Finding, FindingStatus, Review, ReviewedFinding, analyse};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -58,6 +60,7 @@ pub(crate) struct Judged {
     pub(crate) change: Change,
     pub(crate) lines: Lines,
     pub(crate) review: Review,
+    pub(crate) policy: Policy,
     pub(crate) risk_summary: Value,
     pub(crate) capabilities: Vec<Capability>,
     pub(crate) inputs: ContentId,
@@ -86,7 +89,8 @@ impl Analyst {
     /// # Errors
     /// [`ServerError`] when the input can't be read any more or the decision can't be signed.
     pub fn analyse(&self, input: &[u8], created: EventTime, now: EventTime) -> Result<(Report, Tally), ServerError> {
-        let judged = self.judge(input)?;
+        let policy = Policy { waivers: self.waivers(now)?, ..self.settings.policy.clone() };
+        let judged = self.judge(input, policy)?;
         let id = analysis_id(judged.inputs);
         let findings = served_findings(&judged, &id, now);
         let signed = decide::sign(self, &judged, &id, now)?;
@@ -112,19 +116,39 @@ impl Analyst {
         Ok((report, tally))
     }
 
+    /// Who wrote the lines of a posted change, by what was said and by the evidence that came with it.
+    ///
+    /// # Errors
+    /// What is wrong with the evidence.
+    pub(crate) fn attribution(&self, payload: &Payload, change: &Change) -> Result<Attribution, PayloadError> {
+        let refuse = |field: String, what: String| PayloadError { field, what, too_large: false };
+        let keys = self.settings.policy.evidence_keys.iter().filter_map(|key| VerifierKey::parse(key).ok());
+        let keys: Vec<VerifierKey> = keys.collect();
+        let open = |(place, text): (usize, &String)| {
+            let opened = Evidence::open(&format!("posted {place}"), text.as_bytes(), &keys);
+            opened.map_err(|error| refuse(format!("evidence.{place}"), error.to_string()))
+        };
+        let evidence = payload.evidence.iter().enumerate().map(open).collect::<Result<Vec<_>, _>>()?;
+        let sources = Sources { evidence: &evidence, ..Sources::default() };
+        attribute(change, &sources).map_err(|error| refuse("evidence".into(), error.to_string()))
+    }
+
     /// Everything up to the signature.
-    pub(crate) fn judge(&self, input: &[u8]) -> Result<Judged, ServerError> {
+    pub(crate) fn judge(&self, input: &[u8], policy: Policy) -> Result<Judged, ServerError> {
         let inputs = digest(input);
         let refuse = |why: String| ServerError::Kept { id: analysis_id(inputs), why };
         let payload: Payload = serde_json::from_slice(input).map_err(|error| refuse(error.to_string()))?;
         let change = from_payload(&payload).map_err(|error| refuse(error.to_string()))?;
-        let attribution = attribute(&change, &Sources::default()).map_err(|error| refuse(error.to_string()))?;
-        let review = analyse(&change, &attribution, &self.registry, &self.settings.policy);
-        let lines = Lines::of(&payload, &self.settings);
+        let attribution = self.attribution(&payload, &change).map_err(|error| refuse(error.to_string()))?;
+        let review = analyse(&change, &attribution, &self.registry, &policy);
+        let mut payload = payload.with_lines_of(&change);
+        let changed = &mut payload.provenance_data.changed_lines;
+        let worths = weigh_all(changed, &attribution, &self.settings);
+        let lines = Lines::of(changed, &worths);
         let findings = serde_json::to_vec(&review.findings).map_err(|error| refuse(error.to_string()))?;
         Ok(Judged {
             risk_summary: risk_summary(&lines, &review),
-            lines_digest: lines_digest(&payload, self),
+            lines_digest: lines_digest(changed, &worths),
             capabilities: self.registry.capabilities(),
             findings_digest: digest(&findings),
             inputs,
@@ -132,6 +156,7 @@ impl Analyst {
             change,
             lines,
             review,
+            policy,
         })
     }
 }
@@ -164,10 +189,9 @@ pub(crate) fn confidence(lines: &Lines) -> Option<f64> {
     (lines.total > 0).then(|| lines.confidence / lines.total as f64)
 }
 
-fn lines_digest(payload: &Payload, analyst: &Analyst) -> ContentId {
+fn lines_digest(lines: &[ChangedLine], worths: &[Worth]) -> ContentId {
     let mut hash = Sha256::new();
-    for line in &payload.provenance_data.changed_lines {
-        let worth = weigh(line, &analyst.settings);
+    for (line, worth) in lines.iter().zip(worths) {
         for part in [line.file_path.as_str(), line.attribution.agent_id.as_str()] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
@@ -217,7 +241,7 @@ fn served_findings(judged: &Judged, analysis: &str, now: EventTime) -> Vec<Value
             "status": one.status,
             "attribution": by,
             "suppressed_by_author": finding.suppressed_by_author,
-            "suppression": one.waiver,
+            "suppression": null,
             "remediated_at": null,
             "remediation_analysis_id": null,
         })
@@ -228,9 +252,19 @@ fn served_findings(judged: &Judged, analysis: &str, now: EventTime) -> Vec<Value
 fn tally(judged: &Judged, decided: Outcome) -> Tally {
     let mut agents = judged.lines.agents.clone();
     let lines = lines_by_place(&judged.payload);
-    for one in judged.review.findings.iter().filter(|one| one.status == FindingStatus::Open) {
+    let mut found = Vec::with_capacity(judged.review.findings.len());
+    for one in &judged.review.findings {
         let finding = &one.finding;
         let agent = owner(finding, &lines).map_or("", |line| line.attribution.agent_id.as_str());
+        found.push(Found {
+            finding_id: one.finding_id.clone(),
+            category: finding.category.as_str().to_owned(),
+            agent: agent_name(agent).to_owned(),
+            path: finding.path.clone(),
+        });
+        if one.status != FindingStatus::Open {
+            continue;
+        }
         let tally = agents.entry(agent_name(agent).to_owned()).or_default();
         let severities = tally.findings.entry(finding.category.as_str().to_owned()).or_default();
         *severities.entry(finding.severity.as_str().to_owned()).or_default() += 1;
@@ -241,5 +275,7 @@ fn tally(judged: &Judged, decided: Outcome) -> Tally {
         branch: judged.payload.branch.clone(),
         outcome: decided.as_str().to_owned(),
         agents,
+        found,
+        unscanned: judged.review.gaps.iter().filter(|gap| gap.is_loss()).map(|gap| gap.path.clone()).collect(),
     }
 }

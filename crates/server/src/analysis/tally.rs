@@ -1,10 +1,12 @@
 //! Counts over the lines of a change, by agent: all that analytics needs of them.
 
-use crate::analysis::attribution::{LineBasis, weigh};
-use crate::settings::Settings;
-use agentprov_review::change::{LineChange, Payload};
+use crate::analysis::attribution::{LineBasis, Worth};
+use crate::error::ServerError;
+use agentprov_review::FindingId;
+use agentprov_review::change::{ChangedLine, LineChange};
+use agentprov_store::JobRow;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How an agent is called that nobody named.
 pub const UNKNOWN: &str = "unknown";
@@ -18,7 +20,7 @@ pub struct AgentTally {
     pub modified: u64,
     /// Removed lines.
     pub deleted: u64,
-    /// Lines whose author rests on a signature.
+    /// Lines whose author rests on a signature or on evidence.
     pub verified: u64,
     /// New and changed lines whose content was there to be scanned.
     pub scanned: u64,
@@ -41,6 +43,15 @@ impl AgentTally {
     pub fn lines(&self) -> u64 {
         self.added + self.modified + self.deleted
     }
+
+    /// Open findings by severity.
+    pub fn by_severity(&self) -> BTreeMap<&str, u64> {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (severity, count) in self.findings.values().flatten() {
+            *counts.entry(severity).or_default() += count;
+        }
+        counts
+    }
 }
 
 /// What analytics keeps of an analysis.
@@ -56,6 +67,42 @@ pub struct Tally {
     pub outcome: String,
     /// By agent; [`UNKNOWN`] for lines of nobody.
     pub agents: BTreeMap<String, AgentTally>,
+    /// What was found.
+    #[serde(default)]
+    pub found: Vec<Found>,
+    /// Files that could not be scanned; none for the change as a whole.
+    #[serde(default)]
+    pub unscanned: BTreeSet<Option<String>>,
+}
+
+/// A finding, as far as analytics needs it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Found {
+    /// Its id.
+    pub finding_id: FindingId,
+    /// Its category.
+    pub category: String,
+    /// Whose line it stands on.
+    pub agent: String,
+    /// The file.
+    pub path: String,
+}
+
+impl Tally {
+    /// What was kept of an analysis.
+    ///
+    /// # Errors
+    /// [`ServerError::Kept`] where it can't be read.
+    pub fn read(row: &JobRow) -> Result<Self, ServerError> {
+        serde_json::from_slice(row.summary.as_deref().unwrap_or_default())
+            .map_err(|error| ServerError::Kept { id: row.id.clone(), why: error.to_string() })
+    }
+
+    /// Whether a file of the change was scanned.
+    pub fn scanned(&self, path: &str) -> bool {
+        let there = self.agents.values().any(|agent| agent.paths.contains_key(path));
+        there && !self.unscanned.contains(&None) && !self.unscanned.contains(&Some(path.to_owned()))
+    }
 }
 
 /// Counts over all lines of a change.
@@ -80,11 +127,10 @@ pub fn agent_name(agent_id: &str) -> &str {
 }
 
 impl Lines {
-    /// Counts the lines of a payload.
-    pub fn of(payload: &Payload, settings: &Settings) -> Self {
+    /// Counts lines, each with what its author is worth.
+    pub fn of(changed: &[ChangedLine], worths: &[Worth]) -> Self {
         let mut lines = Self::default();
-        for line in &payload.provenance_data.changed_lines {
-            let worth = weigh(line, settings);
+        for (line, worth) in changed.iter().zip(worths) {
             lines.total += 1;
             lines.attributed += u64::from(!line.attribution.agent_id.is_empty());
             lines.confidence += worth.confidence;
@@ -95,7 +141,7 @@ impl Lines {
                 LineChange::Modified => tally.modified += 1,
                 LineChange::Deleted => tally.deleted += 1,
             }
-            tally.verified += u64::from(worth.basis == LineBasis::Signed);
+            tally.verified += u64::from(worth.basis.is_verified());
             if let Some(content) = &line.content {
                 tally.scanned += u64::from(line.change_type != LineChange::Deleted && line.line_number > 0);
                 let characters = content.chars().filter(|character| !character.is_whitespace()).count() as u64;

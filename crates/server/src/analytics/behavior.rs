@@ -64,14 +64,8 @@ fn snapshot(agent: &str, group: &Group, top_categories: usize) -> Value {
     let counts = &group.counts;
     let churn = counts.modified + counts.deleted;
     let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-    let mut by_severity: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut by_category: BTreeMap<String, u64> = BTreeMap::new();
-    for (category, severities) in &counts.findings {
-        for (severity, count) in severities {
-            *by_severity.entry(severity).or_default() += count;
-            *by_category.entry(category.clone()).or_default() += count;
-        }
-    }
+    let by_category: BTreeMap<String, u64> =
+        counts.findings.iter().map(|(category, severities)| (category.clone(), severities.values().sum())).collect();
     let hot: BTreeMap<String, u64> = counts
         .paths
         .iter()
@@ -87,7 +81,7 @@ fn snapshot(agent: &str, group: &Group, top_categories: usize) -> Value {
         "avg_line_complexity": share(counts.characters, counts.scored),
         "max_line_complexity": (counts.scored > 0).then_some(counts.longest),
         "top_vulnerability_categories": pairs(most(&by_category, top_categories)),
-        "findings_by_severity": by_severity,
+        "findings_by_severity": counts.by_severity(),
         "top_paths": pairs(most(&counts.top_paths, TOP_PATHS)),
         "hot_files": most(&hot, HOT_FILES).into_iter().map(|(path, _)| path).collect::<Vec<_>>(),
         "classification_breakdown": {},

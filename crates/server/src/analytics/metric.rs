@@ -17,6 +17,8 @@ pub struct Metric {
 enum Source {
     /// Counts of lines and findings.
     Lines(fn(&Group) -> Ratio),
+    /// What became of findings.
+    Lives(fn(&Group) -> Ratio),
     /// Something that nobody told us.
     Missing(&'static str),
 }
@@ -30,21 +32,24 @@ pub struct Ratio {
     pub denominator: u64,
     /// What a whole is.
     pub scale: f64,
+    /// The value, where it is no quotient.
+    pub exact: Option<f64>,
 }
 
 impl Ratio {
     const fn new(numerator: u64, denominator: u64, scale: f64) -> Self {
-        Self { numerator, denominator, scale }
+        Self { numerator, denominator, scale, exact: None }
     }
 
     /// The value; none where nothing was measured.
     pub fn value(&self) -> Option<f64> {
-        (self.denominator > 0).then(|| self.numerator as f64 * self.scale / self.denominator as f64)
+        let quotient = || self.numerator as f64 * self.scale / self.denominator as f64;
+        (self.denominator > 0).then(|| self.exact.unwrap_or_else(quotient))
     }
 }
 
+const SECONDS_PER_HOUR: f64 = 3600.0;
 const NO_HISTORY: &str = "no merged history is known to this service";
-const NO_LIFECYCLE: &str = "no finding was suppressed or remediated through this service";
 const NO_PULL_REQUESTS: &str = "no data of pull requests is collected";
 
 const fn lines(name: &'static str, unit: Option<&'static str>, of: fn(&Group) -> Ratio) -> Metric {
@@ -73,8 +78,8 @@ pub const METRICS: &[Metric] = &[
         Ratio::new(group.counts.characters, group.counts.scored, 1.0)
     }),
     missing("rework_rate", "percent", NO_HISTORY),
-    missing("mttr", "hours", NO_LIFECYCLE),
-    missing("suppression_rate", "percent", NO_LIFECYCLE),
+    Metric { name: "mttr", unit: Some("hours"), source: Source::Lives(time_to_remediation) },
+    Metric { name: "suppression_rate", unit: Some("percent"), source: Source::Lives(suppression_rate) },
     of_prs("review_comments", "count"),
     of_prs("review_events", "count"),
     of_prs("agent_comment_mentions", "count"),
@@ -116,7 +121,29 @@ pub const METRICS: &[Metric] = &[
 /// Metrics for each label of comments, `classification_{label}_count`.
 const CLASSIFICATION: Metric = of_prs("classification_*_count", "count");
 
+/// The median over findings that were gone in the window; the numerator is the sum of all, in seconds.
+fn time_to_remediation(group: &Group) -> Ratio {
+    let mut seconds = group.remediated.clone();
+    seconds.sort_unstable();
+    let middle = seconds.len() / 2;
+    let median = match (seconds.get(middle), middle.checked_sub(1).and_then(|before| seconds.get(before))) {
+        (Some(upper), Some(lower)) if seconds.len().is_multiple_of(2) => Some((*lower as f64 + *upper as f64) / 2.0),
+        (middle, _) => middle.map(|seconds| *seconds as f64),
+    };
+    let ratio = Ratio::new(seconds.iter().sum(), seconds.len() as u64, 1.0);
+    Ratio { exact: median.map(|seconds| seconds / SECONDS_PER_HOUR), ..ratio }
+}
+
+fn suppression_rate(group: &Group) -> Ratio {
+    Ratio::new(group.suppressed, group.distinct, 100.0)
+}
+
 impl Metric {
+    /// Whether it is about what became of findings, for which everything has to be looked at.
+    pub const fn is_about_lives(&self) -> bool {
+        matches!(self.source, Source::Lives(_))
+    }
+
     /// The metric of that name.
     pub fn find(name: &str) -> Option<Self> {
         let label = name.strip_prefix("classification_").and_then(|rest| rest.strip_suffix("_count"));
@@ -134,6 +161,10 @@ impl Metric {
             Source::Lines(of) => match of(group) {
                 ratio if ratio.denominator > 0 => Ok(ratio),
                 _ => Err("nothing to measure over"),
+            },
+            Source::Lives(of) => match of(group) {
+                ratio if ratio.denominator > 0 => Ok(ratio),
+                _ => Err("no such finding in the window"),
             },
         }
     }

@@ -3,6 +3,7 @@
 //! Invariant: a value without a source is not a number. It has status `not_measured` and says why.
 
 pub mod behavior;
+pub mod lives;
 pub mod metric;
 pub mod selection;
 pub mod summary;

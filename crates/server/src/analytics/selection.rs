@@ -1,8 +1,11 @@
 //! Which analyses a query is about, and their counts by key.
 
 use crate::analysis::tally::{AgentTally, Tally};
+use crate::analytics::lives::{Life, lives};
 use crate::analytics::window::Window;
 use crate::error::ServerError;
+use agentprov_model::EventTime;
+use agentprov_review::governance::Waivers;
 use agentprov_store::Queue;
 use std::collections::BTreeMap;
 
@@ -38,6 +41,9 @@ impl GroupBy {
 pub struct Selection {
     tallies: Vec<Tally>,
     filter: Filter,
+    /// Findings, and whether each is suppressed.
+    lives: Vec<(Life, bool)>,
+    since: EventTime,
 }
 
 impl Selection {
@@ -50,9 +56,7 @@ impl Selection {
         let mut all = Vec::new();
         let rows = if window.empty { Vec::new() } else { queue.done(window.since, None)? };
         for row in rows {
-            let summary = row.summary.as_deref().unwrap_or_default();
-            let tally: Tally = serde_json::from_slice(summary)
-                .map_err(|error| ServerError::Kept { id: row.id.clone(), why: error.to_string() })?;
+            let tally = Tally::read(&row)?;
             if filter.repo.as_ref().is_some_and(|repo| *repo != tally.repo) {
                 continue;
             }
@@ -63,7 +67,36 @@ impl Selection {
             }
         }
         all.extend(latest.into_values());
-        Ok(Self { tallies: all, filter })
+        Ok(Self { tallies: all, filter, lives: Vec::new(), since: window.since })
+    }
+
+    /// The same with what became of findings that were seen or gone in the window.
+    ///
+    /// # Errors
+    /// [`ServerError`] when the store can't be read.
+    pub fn with_lives(mut self, queue: &Queue, waivers: &Waivers) -> Result<Self, ServerError> {
+        let wanted = |life: &Life| {
+            life.seen >= self.since
+                && self.filter.repo.as_ref().is_none_or(|repo| *repo == life.repo)
+                && self.filter.agent_id.as_ref().is_none_or(|agent| *agent == life.agent)
+                && self.filter.category.as_ref().is_none_or(|category| *category == life.category)
+        };
+        let found = lives(queue, None)?.into_values().flatten();
+        let found = found.map(|(id, life)| (life, waivers.get(&id).is_some()));
+        self.lives = found.filter(|(life, _)| wanted(life)).collect();
+        Ok(self)
+    }
+
+    fn add_lives(&self, mut group_of: impl FnMut(&Life, &mut dyn FnMut(&mut Group))) {
+        for (life, suppressed) in &self.lives {
+            let remediated = life.remediated.as_ref().filter(|(at, _)| *at >= self.since);
+            group_of(life, &mut |group| {
+                group.distinct += 1;
+                group.suppressed += u64::from(*suppressed);
+                let nanos = remediated.map(|(at, _)| at.as_nanos().saturating_sub(life.detected.as_nanos()).max(0));
+                group.remediated.extend(nanos.map(|nanos| nanos as u64 / 1_000_000_000));
+            });
+        }
     }
 
     /// Counts by key, in the order of the keys.
@@ -75,6 +108,10 @@ impl Selection {
                 groups.entry(key.clone()).or_default().add(agent, counts, self.filter.category.as_deref());
             }
         }
+        self.add_lives(|life, add| {
+            let key = if by == GroupBy::Agent { &life.agent } else { &life.repo };
+            add(groups.entry(key.clone()).or_default());
+        });
         groups
     }
 
@@ -86,6 +123,7 @@ impl Selection {
                 total.add(agent, counts, self.filter.category.as_deref());
             }
         }
+        self.add_lives(|_, add| add(&mut total));
         total
     }
 
@@ -105,6 +143,12 @@ pub struct Group {
     pub findings: u64,
     /// Analyses that have such lines.
     pub analyses: u64,
+    /// Findings, each once however often it was found.
+    pub distinct: u64,
+    /// Those of them that are suppressed.
+    pub suppressed: u64,
+    /// Seconds from the first sight of a finding until it was gone.
+    pub remediated: Vec<u64>,
 }
 
 impl Group {

@@ -2,11 +2,12 @@
 
 use crate::analysis::decide::evidence_of;
 use crate::analysis::report::{Report, analysis_id, digest};
-use crate::http::call::{Call, Handled, Reply, Shared, with_request_id};
+use crate::http::call::{Call, Handled, Reply, Shared};
 use crate::http::problem::Problem;
 use crate::workers::now;
 use agentprov_review::change::{Payload, PayloadError, from_payload};
 use agentprov_store::{Accepted, JobRow, JobState, NewJob};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// Analyses that may wait.
@@ -15,7 +16,7 @@ const NOT_DECIDED: &str = "the analysis is not decided yet";
 
 /// `POST /v1/analysis`
 pub(crate) fn submit(shared: &Shared, call: &Call) -> Handled {
-    let payload = read(&call.body)?;
+    let payload = read(shared, &call.body)?;
     // What is stored is the payload as it was understood: equal changes have equal inputs, however they are spelled.
     let input =
         serde_json::to_vec(&payload).map_err(|error| Problem::new(422, "invalid-request", error.to_string()))?;
@@ -33,26 +34,39 @@ pub(crate) fn submit(shared: &Shared, call: &Call) -> Handled {
         Accepted::Known(known) => known,
         Accepted::KeyUsed => {
             let why = "the key was used before, for another change";
-            return Err(Problem::field(&["header", "Idempotency-Key"], "reused", why));
+            return Err(Problem::field(&["header", "Idempotency-Key"], "reused", why).with_status(409, "conflict"));
         }
         Accepted::Full => return Err(Problem::new(429, "queue-full", format!("{MAX_WAITING} analyses wait already"))),
     };
     let row = shared.with_queue(|queue| job_of(queue.get(&id)?, &id))?;
-    let status_url = format!("{}/v1/analysis/{id}", call.base_url);
+    let prefix = shared.analyst.settings.prefix.as_str();
+    let status_url = format!("{}{prefix}/analysis/{id}", call.base_url);
     Ok(Reply::Json(202, json!({"analysis_id": id, "status": status(row.state), "status_url": status_url})))
 }
 
 /// Reads and checks everything before anything is stored.
-fn read(body: &[u8]) -> Result<Payload, Problem> {
+fn read(shared: &Shared, body: &[u8]) -> Result<Payload, Problem> {
+    let payload: Payload = parsed(body)?;
+    let change = from_payload(&payload).map_err(refused)?;
+    if !payload.evidence.is_empty() {
+        shared.analyst.attribution(&payload, &change).map_err(refused)?;
+    }
+    Ok(payload)
+}
+
+/// A body as what it has to be.
+///
+/// # Errors
+/// A problem with the place of the field that is wrong.
+pub(crate) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let payload: Payload = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string().replace('[', ".").replace(']', "");
         let place: &[&str] = if path == "." { &["body"] } else { &["body", &path] };
         Problem::field(place, "invalid", error.inner().to_string())
     })?;
     reader.end().map_err(|error| Problem::field(&["body"], "invalid", error.to_string()))?;
-    from_payload(&payload).map_err(refused)?;
-    Ok(payload)
+    Ok(value)
 }
 
 fn refused(error: PayloadError) -> Problem {
@@ -88,7 +102,11 @@ fn look_up(shared: &Shared, id: &str) -> Result<(JobRow, Option<Report>), Proble
     Ok((row, output.map(read).transpose()?))
 }
 
-fn decided(shared: &Shared, id: &str) -> Result<Report, Problem> {
+/// What was decided, or why there is no decision.
+///
+/// # Errors
+/// A problem where nothing is decided.
+pub(crate) fn decided(shared: &Shared, id: &str) -> Result<Report, Problem> {
     match look_up(shared, id)? {
         (_, Some(report)) => Ok(report),
         (JobRow { state: JobState::Failed, problem, .. }, None) => {
@@ -180,15 +198,6 @@ pub(crate) fn sarif(shared: &Shared, call: &Call) -> Handled {
     let (row, report) = look_up(shared, &call.id)?;
     let document = report.map_or_else(|| crate::analysis::sarif::unfinished(&row), |report| report.sarif);
     Ok(Reply::Bytes("application/sarif+json", document.to_string().into_bytes()))
-}
-
-/// `GET /v1/analysis/{id}/findings`
-pub(crate) fn findings(shared: &Shared, call: &Call) -> Handled {
-    let offset = call.query.number("offset", 0, 0, u64::from(u32::MAX))? as usize;
-    let limit = call.query.number("limit", 100, 1, 1000)? as usize;
-    let report = decided(shared, &call.id)?;
-    let page: Vec<&Value> = report.findings.iter().skip(offset).take(limit).collect();
-    with_request_id(json!({"analysis_id": report.analysis_id, "total": report.findings.len(), "findings": page}))
 }
 
 /// `GET /v1/analysis/{id}/input`: the bytes that the decision's input digest is of.

@@ -29,13 +29,17 @@ fn select(shared: &Shared, call: &Call, window: Window) -> Result<Selection, Pro
 
 /// `GET /v1/analytics/summary`
 pub(crate) fn summary(shared: &Shared, call: &Call) -> Handled {
-    let name = call.query.required("metric")?;
+    let name = call.query.get("metric").unwrap_or(&shared.analyst.settings.default_metric);
     let metric = Metric::find(name)
         .ok_or_else(|| Problem::field(&["query", "metric"], "metric", format!("there is no metric '{name}'")))?;
     let by = call.query.choice("group_by", GroupBy::NAMES[0], &GroupBy::NAMES.map(|entry| (entry.0, entry)))?;
     let zeros = call.query.choice("missing", false, &[("null", false), ("zero", true)])?;
     let window = window(shared, call)?;
-    let selection = select(shared, call, window)?;
+    let mut selection = select(shared, call, window)?;
+    if metric.is_about_lives() {
+        let waivers = shared.analyst.waivers(now())?;
+        selection = shared.with_queue(|queue| Ok(selection.with_lives(queue, &waivers)?))?;
+    }
     with_request_id(json!({"result": summary::summary(&selection, window, name, metric, by, zeros)}))
 }
 

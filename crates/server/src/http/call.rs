@@ -2,9 +2,10 @@
 
 use crate::analysis::Analyst;
 use crate::error::ServerError;
+use crate::export::Watch;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::workers::Caller;
+use crate::workers::{Caller, Workers};
 use agentprov_store::{Queue, Store};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -24,13 +25,16 @@ pub struct Shared {
     pub caller: Caller,
     /// How many workers there should be.
     pub workers: usize,
+    /// How handing over goes, where something is handed over.
+    pub export: Option<Watch>,
     queues: Mutex<Vec<Queue>>,
 }
 
 impl Shared {
     /// Over a store whose workers run.
-    pub fn new(store: Store, analyst: Arc<Analyst>, caller: Caller, workers: usize) -> Self {
-        Self { store, analyst, caller, workers, queues: Mutex::new(Vec::new()) }
+    pub fn new(store: Store, analyst: Arc<Analyst>, workers: &Workers, count: usize) -> Self {
+        let (caller, export) = (workers.caller(), workers.watch());
+        Self { store, analyst, caller, workers: count, export, queues: Mutex::new(Vec::new()) }
     }
 
     /// Lends a connection to the jobs.

@@ -41,8 +41,9 @@ impl Service {
 /// The router over the table.
 pub(crate) fn router(service: Arc<Service>) -> Router {
     let mut router: Router<Arc<Service>> = Router::new();
+    let prefix = &service.shared.analyst.settings.prefix;
     for route in ROUTES {
-        router = router.route(route.path, method(route));
+        router = router.route(&prefix.path(route.path), method(route));
     }
     router
         .fallback(|| async { Problem::not_found("there is no such route; see /docs").response() })
@@ -116,10 +117,11 @@ async fn answer(route: &'static Route, service: Arc<Service>, request: Request) 
     }
 }
 
-/// What stands for `{id}`: the part of the path between two slashes, decoded.
+/// What stands for `{id}`: the part of the path between two slashes, decoded. Counted from the end: how the path begins is
+/// a setting.
 fn id_of(route: &Route, path: &str) -> Option<String> {
-    match route.path.split('/').position(|part| part == "{id}") {
-        Some(at) => decoded(path.split('/').nth(at)?, false),
+    match route.path.rsplit('/').position(|part| part == "{id}") {
+        Some(at) => decoded(path.rsplit('/').nth(at)?, false),
         None => Some(String::new()),
     }
 }

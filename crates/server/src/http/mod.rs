@@ -5,6 +5,7 @@ pub mod analytics;
 pub mod call;
 pub mod dispatch;
 pub mod docs_page;
+mod findings;
 pub mod guard;
 pub mod openapi;
 pub mod problem;

@@ -2,26 +2,31 @@
 
 use crate::analytics::metric::METRICS;
 use crate::http::problem;
-use crate::http::routes::{Parameter, ROUTES, Route, Shape, Verb};
+use crate::http::routes::{Parameter, ROUTES, Route, Shape};
 use crate::http::schemas;
+use crate::settings::Prefix;
 use serde_json::{Map, Value, json};
 
 /// The title that clients of the existing service know.
 const TITLE: &str = "Provenance & Risk Analytics";
 
-/// The description, as committed and served.
-pub fn text() -> String {
+/// Windows of 3660 days at most: of 87840 hours, 3660 days or 522 weeks.
+const WINDOWS: &str = "^0*([0-9]{1,4}|[1-7][0-9]{4}|8[0-6][0-9]{3}|87[0-7][0-9]{2}|878[0-3][0-9]|87840)h$|\
+^0*([0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-5][0-9]|3660)d$|^0*([0-9]{1,2}|[1-4][0-9]{2}|5[01][0-9]|52[0-2])w$";
+
+/// The description as it is committed, and as it is served where its routes begin otherwise.
+pub fn text(prefix: &Prefix) -> String {
     // A document of values has no way to fail to be written.
-    let mut text = serde_json::to_string_pretty(&document()).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&document(prefix)).unwrap_or_default();
     text.push('\n');
     text
 }
 
 /// The description.
-pub fn document() -> Value {
+pub fn document(prefix: &Prefix) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES {
-        let entry = paths.entry(route.path.to_owned()).or_insert_with(|| json!({}));
+        let entry = paths.entry(prefix.path(route.path)).or_insert_with(|| json!({}));
         entry[route.verb.as_str().to_ascii_lowercase()] = operation(route);
     }
     json!({
@@ -44,7 +49,7 @@ fn operation(route: &Route) -> Value {
     if route.path.contains("{id}") {
         let schema = json!({"type": "string", "minLength": 1});
         parameters.push(json!({
-            "name": "id", "in": "path", "required": true, "schema": schema, "description": "The analysis.",
+            "name": "id", "in": "path", "required": true, "schema": schema, "description": "The analysis or finding.",
         }));
     }
     parameters.extend(route.query.iter().map(parameter));
@@ -54,13 +59,15 @@ fn operation(route: &Route) -> Value {
         "responses": responses(route),
         "security": if route.open { json!([]) } else { json!([{"bearer": []}]) },
     });
-    if route.verb == Verb::Post {
+    if route.repeatable {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
             "description": "A name for this request. Sent again with the same change it gives the same analysis.",
         }));
-        let schema = json!({"$ref": "#/components/schemas/AnalysisRequest"});
+    }
+    if let Some(body) = route.body {
+        let schema = json!({"$ref": format!("#/components/schemas/{body}")});
         operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
     }
     if !parameters.is_empty() {
@@ -72,8 +79,7 @@ fn operation(route: &Route) -> Value {
 fn parameter(parameter: &Parameter) -> Value {
     let schema = match parameter.shape {
         Shape::Text => json!({"type": "string"}),
-        // Bounds of the length are in the meaning: 3660 days at most.
-        Shape::Window => json!({"type": "string", "pattern": "^[0-9]{1,4}[hd]$|^[0-9]{1,2}w$", "example": "7d"}),
+        Shape::Window => json!({"type": "string", "pattern": WINDOWS, "example": "7d"}),
         Shape::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Shape::Number => json!({"type": "number", "minimum": 0}),
         Shape::OneOf(words) => json!({"type": "string", "enum": words}),
@@ -85,7 +91,7 @@ fn parameter(parameter: &Parameter) -> Value {
         }
     };
     json!({
-        "name": parameter.name, "in": "query", "required": parameter.required,
+        "name": parameter.name, "in": "query", "required": false,
         "schema": schema, "description": parameter.meaning,
     })
 }

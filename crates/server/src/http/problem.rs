@@ -39,6 +39,12 @@ impl Problem {
         Self { status: 422, kind: "invalid-request", detail }
     }
 
+    /// The same under another status.
+    #[must_use]
+    pub fn with_status(self, status: u16, kind: &'static str) -> Self {
+        Self { status, kind, ..self }
+    }
+
     /// The document.
     pub fn document(&self) -> Value {
         let title = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());

@@ -49,14 +49,6 @@ impl Query {
         self.0.get(name).map(String::as_str)
     }
 
-    /// A parameter that the route can't do without.
-    ///
-    /// # Errors
-    /// A problem where it is missing.
-    pub fn required(&self, name: &str) -> Result<&str, Problem> {
-        self.get(name).ok_or_else(|| Problem::field(&["query", name], "missing", "the parameter is required"))
-    }
-
     /// A number within bounds.
     ///
     /// # Errors

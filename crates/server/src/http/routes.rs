@@ -1,7 +1,7 @@
 //! The routes: one table, from which the router, the guards and the description are made.
 
 use crate::http::call::{Call, Handled, Shared};
-use crate::http::{analyses, analytics, service};
+use crate::http::{analyses, analytics, findings, service};
 
 /// A method.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,8 +44,6 @@ pub enum Shape {
 pub struct Parameter {
     /// Its name.
     pub name: &'static str,
-    /// Whether the route can't do without it.
-    pub required: bool,
     /// What it may be.
     pub shape: Shape,
     /// What it does.
@@ -67,6 +65,10 @@ pub struct Route {
     pub open: bool,
     /// It never waits for anything, and is answered at once.
     pub instant: bool,
+    /// Schema of the body, of a route that takes one.
+    pub body: Option<&'static str>,
+    /// A request can be given a name, and be sent again.
+    pub repeatable: bool,
     /// Its parameters.
     pub query: &'static [Parameter],
     /// Status, media type and schema of the answer.
@@ -97,6 +99,7 @@ fn meaning(status: u16) -> &'static str {
         403 => "The request comes by another name or from a page of another origin.",
         404 => "There is none, or it is not decided yet.",
         408 => "The body did not arrive in time.",
+        409 => "The `Idempotency-Key` was used before, for another change.",
         413 => "More than is taken.",
         415 => "The body is not `application/json`.",
         422 => "A parameter or field can't be taken; `detail` has the place of each.",
@@ -110,7 +113,7 @@ fn meaning(status: u16) -> &'static str {
 const JSON: &str = "application/json";
 
 const fn parameter(name: &'static str, shape: Shape, meaning: &'static str) -> Parameter {
-    Parameter { name, required: false, shape, meaning }
+    Parameter { name, shape, meaning }
 }
 
 const WINDOW: Parameter =
@@ -137,6 +140,8 @@ const fn get(
         summary,
         open: false,
         instant: false,
+        body: None,
+        repeatable: false,
         query: &[],
         answer: (200, JSON, schema),
         problems: &[],
@@ -190,8 +195,10 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         verb: Verb::Post,
+        body: Some("AnalysisRequest"),
+        repeatable: true,
         answer: (202, JSON, "Accepted"),
-        problems: &[408, 413, 415, 422, 429, 503],
+        problems: &[408, 409, 413, 415, 422, 429, 503],
         ..get("/v1/analysis", "submitAnalysis", "Hand in a change to be reviewed.", "Accepted", analyses::submit)
     },
     of_one("/v1/analysis/{id}", "getAnalysis", "Where an analysis stands.", "Analysis", analyses::show),
@@ -213,7 +220,19 @@ pub const ROUTES: &[Route] = &[
             parameter("limit", Shape::Whole(1, 1000), "How many at most. Default: 100."),
         ],
         problems: &[404, 422],
-        ..of_one("/v1/analysis/{id}/findings", "getFindings", "The findings, in pages.", "Findings", analyses::findings)
+        ..of_one("/v1/analysis/{id}/findings", "getFindings", "The findings, in pages.", "Findings", findings::list)
+    },
+    Route {
+        verb: Verb::Post,
+        body: Some("FindingWord"),
+        problems: &[404, 408, 413, 415, 422, 503],
+        ..get(
+            "/v1/findings/{id}/status",
+            "decideFinding",
+            "Suppress a finding, or reopen it. It counts from the next analysis on; decisions that were made stay.",
+            "FindingStatus",
+            findings::decide,
+        )
     },
     of_one(
         "/v1/analysis/{id}/input",
@@ -229,6 +248,13 @@ pub const ROUTES: &[Route] = &[
         "Capabilities",
         service::capabilities,
     ),
+    get(
+        "/v1/export",
+        "getExport",
+        "How handing analyses on to a file or database goes since the start.",
+        "Export",
+        service::export,
+    ),
     get("/v1/keys", "getKeys", "The public keys that decisions are signed with.", "Keys", service::keys),
     about_many(
         "/v1/analytics/summary",
@@ -237,7 +263,7 @@ pub const ROUTES: &[Route] = &[
         "Summary",
         &[
             WINDOW,
-            Parameter { name: "metric", required: true, shape: Shape::Metric, meaning: "Which metric." },
+            parameter("metric", Shape::Metric, "Which metric. Default: the configured metric, risk_rate unless set."),
             parameter("group_by", Shape::OneOf(&["agent_id", "repo"]), "What rows are made by. Default: agent_id."),
             parameter("category", Shape::Text, "Only findings of this category."),
             AGENT,

@@ -11,7 +11,9 @@ pub(crate) fn all() -> Value {
     add("Health", object(json!({"status": {"const": "ok"}})));
     add(
         "Ready",
-        object(json!({"status": {"const": "ready"}, "waiting": count(), "running": count(), "workers": count()})),
+        object(json!({
+            "status": {"const": "ready"}, "waiting": count(), "running": count(), "workers": count(),
+        })),
     );
     add("Problem", problem());
     add("AnalysisRequest", request());
@@ -57,9 +59,32 @@ pub(crate) fn all() -> Value {
             "analysis_id": text(), "total": count(), "findings": list(json!({"type": "object"})), "request_id": text(),
         })),
     );
+    let decided = json!({"enum": ["open", "suppressed"]});
+    let words = json!({"type": "string", "minLength": 1, "maxLength": 4096, "pattern": "\\S"});
+    let day = json!({
+        "type": ["string", "null"], "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])$",
+        "description": "The last day on which it holds.",
+    });
+    add(
+        "FindingWord",
+        json!({
+            "type": "object", "required": ["status", "reason", "approver_identity"],
+            "properties": {"status": decided, "reason": words, "approver_identity": words, "until": day},
+        }),
+    );
+    add(
+        "FindingStatus",
+        object(json!({
+            "finding_id": text(), "status": decided, "suppression": {"type": ["object", "null"]}, "request_id": text(),
+        })),
+    );
     add("Capabilities", object(json!({"capabilities": list(json!({"type": "object"})), "request_id": text()})));
     let key = object(json!({"keyid": text(), "name": text(), "vkey": text(), "pem": text()}));
     add("Keys", object(json!({"keys": list(key)})));
+    let export = json!({
+        "enabled": {"type": "boolean"}, "handed_over": count(), "problem": nullable("string"), "request_id": text(),
+    });
+    add("Export", object(export));
     add("Point", point());
     add(
         "Summary",
@@ -156,6 +181,11 @@ fn request() -> Value {
                     "changed_lines": {"type": "array", "maxItems": 200_000, "items": reference("ChangedLine")},
                 },
             },
+            "diff": {"type": ["string", "null"], "description": "A unified diff, instead of `changed_lines`."},
+            "evidence": {
+                "type": "array", "maxItems": 100, "items": text(),
+                "description": "Files of `attribution export`, each as it was written.",
+            },
         },
     })
 }
@@ -182,13 +212,23 @@ fn changed_line() -> Value {
             "change_type": {"enum": ["added", "modified", "deleted"]},
             "language": nullable("string"),
             "content": {
-                "type": ["string", "null"], "maxLength": 65536, "description": "The line without its end.",
+                "type": ["string", "null"], "maxLength": 65536, "not": {"type": "string", "pattern": "\\n"},
+                "description": "The line without its end.",
             },
             "timestamp": {"type": ["string", "number", "null"]},
             "author_identity": nullable("string"),
             "attribution": attribution,
-            "content_sha256": {"type": ["string", "null"], "pattern": "^([0-9A-Fa-f]{64})?$"},
+            "content_sha256": {
+                "type": ["string", "null"], "pattern": "^([0-9A-Fa-f]{64})?$",
+                "description": "Has to be that of `content`, where both are there.",
+            },
             "attestation_signature": nullable("string"),
         },
+        // A signature is over a hash: that of the content, or the one that is posted.
+        "anyOf": [
+            {"properties": {"attestation_signature": {"maxLength": 0}}},
+            {"required": ["content"], "properties": {"content": {"type": "string", "minLength": 1}}},
+            {"required": ["content_sha256"], "properties": {"content_sha256": {"type": "string", "minLength": 64}}},
+        ],
     })
 }

@@ -56,7 +56,7 @@ pub fn serve(store: Store, options: Options, started: impl FnOnce(Started)) -> R
     }
     let _lock = Lock::take(store.dir())?;
     let (token, token_file) = token_of(&store, &options)?;
-    let analyst = Arc::new(Analyst::new(options.settings, store.signer()?, options.argv)?);
+    let analyst = Arc::new(Analyst::new(options.settings, &store, options.argv)?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(WAITING_THREADS)
@@ -70,7 +70,7 @@ pub fn serve(store: Store, options: Options, started: impl FnOnce(Started)) -> R
     let workers = Workers::start(&store, &analyst, count)?;
     let hosts = options.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
     let guard = Guard { listen, hosts, token };
-    let service = Arc::new(Service::new(Shared::new(store, analyst, workers.caller(), count), guard));
+    let service = Arc::new(Service::new(Shared::new(store, analyst, &workers, count), guard));
     let served = runtime.block_on(async {
         let mut ends = [SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().flatten();
         let (Some(mut interrupt), Some(mut terminate)) = (ends.next(), ends.next()) else {

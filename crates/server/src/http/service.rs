@@ -1,5 +1,6 @@
 //! What the service is and how it does.
 
+use crate::export::Watch;
 use crate::http::call::{Call, Handled, Reply, Shared, with_request_id};
 use crate::http::docs_page;
 use crate::http::openapi;
@@ -22,6 +23,16 @@ pub(crate) fn ready(shared: &Shared, _: &Call) -> Handled {
     Ok(Reply::Json(200, json!({"status": "ready", "waiting": waiting, "running": running, "workers": alive})))
 }
 
+/// `GET /v1/export`: how handing on what analyses came to goes.
+pub(crate) fn export(shared: &Shared, _: &Call) -> Handled {
+    let progress = shared.export.as_ref().map(Watch::progress);
+    let (problem, handed_over) = match &progress {
+        Some(progress) => (progress.problem.as_deref(), progress.handed_over),
+        None => (None, 0),
+    };
+    with_request_id(json!({"enabled": progress.is_some(), "handed_over": handed_over, "problem": problem}))
+}
+
 /// `GET /v1/detectors/capabilities`
 pub(crate) fn capabilities(shared: &Shared, _: &Call) -> Handled {
     with_request_id(json!({"capabilities": shared.analyst.registry.capabilities()}))
@@ -35,11 +46,11 @@ pub(crate) fn keys(shared: &Shared, _: &Call) -> Handled {
 }
 
 /// `GET /openapi.json`
-pub(crate) fn description(_: &Shared, _: &Call) -> Handled {
-    Ok(Reply::Bytes("application/json", openapi::text().into_bytes()))
+pub(crate) fn description(shared: &Shared, _: &Call) -> Handled {
+    Ok(Reply::Bytes("application/json", openapi::text(&shared.analyst.settings.prefix).into_bytes()))
 }
 
 /// `GET /docs`
-pub(crate) fn docs(_: &Shared, _: &Call) -> Handled {
-    Ok(Reply::Bytes("text/html; charset=utf-8", docs_page::page().into_bytes()))
+pub(crate) fn docs(shared: &Shared, _: &Call) -> Handled {
+    Ok(Reply::Bytes("text/html; charset=utf-8", docs_page::page(&shared.analyst.settings.prefix).into_bytes()))
 }

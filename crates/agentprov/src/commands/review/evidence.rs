@@ -31,7 +31,8 @@ pub(super) fn read(places: &[PathBuf], trust: &[PathBuf]) -> Result<Vec<Evidence
     Ok(evidence)
 }
 
-fn keys_of(file: &Path) -> Result<Vec<VerifierKey>, Failure> {
+/// The public keys in a file, one a line.
+pub(crate) fn keys_of(file: &Path) -> Result<Vec<VerifierKey>, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| failed(file, &error.to_string()))?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let keys: Vec<VerifierKey> = lines

@@ -8,6 +8,7 @@ mod setup;
 mod text;
 mod waive;
 
+pub(crate) use evidence::keys_of;
 pub(crate) use text::describe;
 
 use crate::context::{Context, current_dir};

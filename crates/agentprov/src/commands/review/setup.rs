@@ -24,7 +24,7 @@ pub(super) fn now() -> EventTime {
 
 /// Waivers that are kept beside the store: those of whoever works on this machine.
 pub(super) fn local_waivers(context: &Context) -> Result<PathBuf, Failure> {
-    Ok(context.location()?.dir.join("waivers.jsonl"))
+    Ok(context.location()?.dir.join(Waivers::LOCAL_FILE))
 }
 
 /// Settings of the file, then of the environment; and the waivers that hold.

@@ -7,7 +7,6 @@ use agentprov_review::FindingId;
 use agentprov_review::change::Repository;
 use agentprov_review::governance::{Policy, Waiver, WaiverAction};
 use clap::Args;
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -54,10 +53,7 @@ impl Waive {
             }
         };
         let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
-        // One write, so that two of them at a time do not mix.
-        let line = format!("{}\n", serde_json::to_string(&waiver)?);
-        let mut out = OpenOptions::new().create(true).append(true).open(&file).map_err(failed)?;
-        out.write_all(line.as_bytes()).map_err(failed)?;
+        waiver.append(&file).map_err(failed)?;
         let what = match action {
             WaiverAction::Waive => "waived",
             WaiverAction::Suppress => "suppressed",

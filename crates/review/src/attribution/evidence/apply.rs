@@ -5,10 +5,13 @@ use crate::attribution::claim::{Author, Claim, LineSide, Method};
 use crate::attribution::evidence::document::{FactRef, FilePart, LinesPart};
 use crate::attribution::evidence::open::{Evidence, EvidenceError};
 use crate::attribution::recorded::Recorded;
-use crate::change::{Change, ChangedFile, Origin, Repository, Side, spans};
+use crate::change::{Change, ChangedFile, FileContent, Origin, Repository, Side, spans};
 use crate::lines::LineNumber;
 use agentprov_graph::versions::Version;
 use agentprov_model::{FileState, OsBytes};
+use data_encoding::HEXLOWER;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -45,18 +48,21 @@ impl Applied {
         repository: Option<&Repository>,
         evidence: &Evidence,
     ) -> Result<(), AttributionError> {
-        let mut met = matches!(&change.origin, Origin::Range { head, .. } if *head == evidence.head);
+        let of_head = |head: &String| *head == evidence.head;
+        let mut met =
+            matches!(&change.origin, Origin::Range { head, .. } | Origin::Payload { head, .. } if of_head(head));
         for part in &evidence.files {
             let found = change.files.iter().position(|file| file.path == part.path);
             let Some((place, file)) = found.map(|place| (place, &change.files[place])) else { continue };
             let (new, old) = (same_blob(&file.new, &part.blob), same_blob(&file.old, &part.old_blob));
             met |= new || old;
             if !new && part.lines.iter().any(|lines| lines.side == LineSide::Added) {
+                // Of a posted change it has to be there as a whole, for only then can it be compared.
                 let name = &evidence.name;
                 self.notices.push(format!("{name}: {} has another content here; it does not count", part.path));
             }
             // A removal is a step from one content to another: both have to be those of the evidence.
-            let removals = old && named(&file.new) == part.blob;
+            let removals = old && (new || (part.blob.is_none() && file.new.content == FileContent::Absent));
             self.file(place, file, part, evidence, repository, (new, removals))?;
         }
         if !met {
@@ -116,12 +122,23 @@ impl Applied {
     }
 }
 
-fn named(side: &Side) -> Option<String> {
-    side.blob.map(|blob| blob.to_string())
+/// Whether a side holds that content: by its name, or by what it holds, where nobody named it.
+fn same_blob(side: &Side, name: &Option<String>) -> bool {
+    let Some(name) = name else { return false };
+    match (side.blob, side.text()) {
+        (Some(blob), _) => blob.to_string() == *name,
+        (None, Some(text)) => blob_name(text, name.len()) == *name,
+        (None, None) => false,
+    }
 }
 
-fn same_blob(side: &Side, name: &Option<String>) -> bool {
-    name.is_some() && named(side) == *name
+/// Git's name of a content, as long as another name.
+fn blob_name(text: &[u8], length: usize) -> String {
+    let header = format!("blob {}\0", text.len());
+    if length == 2 * <Sha256 as Digest>::output_size() {
+        return HEXLOWER.encode(&Sha256::new().chain_update(header).chain_update(text).finalize());
+    }
+    HEXLOWER.encode(&Sha1::new().chain_update(header).chain_update(text).finalize())
 }
 
 impl Evidence {

@@ -1,23 +1,50 @@
 //! Settings, under the names that the existing review service has.
 
+pub mod catalogue;
+pub(crate) mod engines;
+mod export;
+mod prefix;
+
+pub use prefix::Prefix;
+
+use crate::analytics::metric::Metric;
 use crate::analytics::window::Span;
 use crate::error::ServerError;
+use crate::export::Export;
 use agentprov_log::{KeyType, SignerKey, VerifierKey};
 use agentprov_review::governance::Policy;
+use catalogue::Use;
 use data_encoding::BASE64;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 /// What every variable starts with.
 pub const PREFIX: &str = "PROVENANCE_";
+
+/// The metric of a query that names none, unless a setting names another.
+const DEFAULT_METRIC: &str = "risk_rate";
 
 /// The settings of the service.
 #[derive(Clone)]
 pub struct Settings {
     /// What decides.
     pub policy: Policy,
-    /// Variables of the prefix that nobody knows, for a warning.
-    pub unknown: Vec<String>,
+    /// What to say at the start: variables of the prefix that nobody knows, and those that change nothing here.
+    pub notices: Vec<String>,
+    /// Where to listen, in place of what the command line has as its default.
+    pub listen: Listen,
+    /// What the routes of the API begin with.
+    pub prefix: Prefix,
+    /// The metric of a query that names none.
+    pub default_metric: String,
+    /// Rules for Semgrep, which scans too where there are any.
+    pub semgrep_config: Option<String>,
+    /// Programs that detect too.
+    pub detectors: Vec<PathBuf>,
+    /// To whom what analyses came to is handed on.
+    pub export: Option<Export>,
     /// The window of a query that names none.
     pub default_window: Span,
     /// What `status_url` starts with; the address of the request where there is none.
@@ -38,17 +65,40 @@ impl Settings {
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ServerError> {
         let mut known: BTreeMap<String, String> = BTreeMap::new();
         let mut policy = Policy::default();
-        let mut unknown = Vec::new();
+        let mut notices = Vec::new();
         for (name, value) in variables {
             let Some(rest) = name.to_ascii_uppercase().strip_prefix(PREFIX).map(str::to_owned) else { continue };
-            unknown
-                .extend(policy.apply_environment([(name, value.clone())]).map_err(|error| refusal(&rest, error.what))?);
+            policy.apply_environment([(name, value.clone())]).map_err(|error| refusal(&rest, error.what))?;
+            match catalogue::use_of(&rest) {
+                _ if value.is_empty() => {}
+                Some(Use::Honoured) => {}
+                Some(Use::Without(reason)) => notices.push(format!("{PREFIX}{rest} changes nothing: {reason}")),
+                None => notices.push(format!("{PREFIX}{rest} is no known setting")),
+            }
             known.insert(rest, value);
         }
         let get = |name: &str| known.get(name).map(String::as_str).filter(|value| !value.is_empty());
         Ok(Self {
             policy,
-            unknown,
+            notices,
+            listen: Listen {
+                host: get("SERVICE_HOST").map(|text| parsed("SERVICE_HOST", text, "an IP address")).transpose()?,
+                port: get("SERVICE_PORT").map(|text| parsed("SERVICE_PORT", text, "a port")).transpose()?,
+            },
+            prefix: get("API_V1_PREFIX").map_or(Ok(Prefix::default()), |text| {
+                Prefix::parse(text).map_err(|why| refusal("API_V1_PREFIX", why))
+            })?,
+            default_metric: match get("ANALYTICS_DEFAULT_METRIC") {
+                Some(name) if Metric::find(name).is_none() => {
+                    return Err(refusal("ANALYTICS_DEFAULT_METRIC", format!("there is no metric '{name}'")));
+                }
+                name => name.unwrap_or(DEFAULT_METRIC).to_owned(),
+            },
+            export: export::export(get)?,
+            semgrep_config: get("SEMGREP_CONFIG_PATH").or_else(|| get("SEMGREP_RULES_PATH")).map(str::to_owned),
+            detectors: get("DETECTOR_MODULE_PATHS").map_or(Ok(Vec::new()), |text| {
+                engines::list(text).map_err(|why| refusal("DETECTOR_MODULE_PATHS", why))
+            })?,
             default_window: match get("ANALYTICS_DEFAULT_WINDOW") {
                 Some(text) => Span::parse(text).map_err(|why| refusal("ANALYTICS_DEFAULT_WINDOW", why))?,
                 None => Span::WEEK,
@@ -61,6 +111,26 @@ impl Settings {
             api_token: get("API_TOKEN").map(str::to_owned),
         })
     }
+}
+
+/// Parts of the address to listen on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Listen {
+    /// The host.
+    pub host: Option<IpAddr>,
+    /// The port.
+    pub port: Option<u16>,
+}
+
+impl Listen {
+    /// The address, with what is not set from another.
+    pub fn over(self, default: SocketAddr) -> SocketAddr {
+        SocketAddr::new(self.host.unwrap_or(default.ip()), self.port.unwrap_or(default.port()))
+    }
+}
+
+fn parsed<T: std::str::FromStr>(name: &str, text: &str, what: &str) -> Result<T, ServerError> {
+    text.parse().map_err(|_| refusal(name, format!("'{text}' is not {what}")))
 }
 
 impl fmt::Debug for Settings {
@@ -97,37 +167,4 @@ fn decision_key(text: &str, name: Option<&str>) -> Result<SignerKey, ServerError
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(pairs: &[(&str, &str)]) -> Result<Settings, String> {
-        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Settings::from_variables(pairs).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn bad_values_are_told_at_the_start() {
-        assert!(settings(&[]).is_ok());
-        for (name, value) in [
-            ("PROVENANCE_DECISION_SIGNING_KEY", "AAAA"),
-            ("PROVENANCE_DECISION_SIGNING_KEY", "not base64"),
-            ("PROVENANCE_AGENT_PUBLIC_KEYS", "{\"a\":\"AAAA\"}"),
-            ("PROVENANCE_AGENT_PUBLIC_KEYS", "[]"),
-            ("provenance_analytics_default_window", "7"),
-            ("PROVENANCE_RISK_HIGH_SEVERITY_THRESHOLD", "many"),
-            ("PROVENANCE_POLICY_WARN_THRESHOLDS", "{\"sqli\":-1}"),
-            ("PROVENANCE_PROVENANCE_BLOCK_ON_UNKNOWN", "perhaps"),
-        ] {
-            let message = settings(&[(name, value)]).unwrap_err();
-            assert!(message.contains(&name.to_ascii_uppercase()), "{message}");
-        }
-    }
-
-    #[test]
-    fn secrets_are_not_printed() {
-        let key = BASE64.encode(&[7; 32]);
-        let set = settings(&[("PROVENANCE_DECISION_SIGNING_KEY", &key), ("PROVENANCE_API_TOKEN", "hidden")]).unwrap();
-        assert!(!format!("{set:?}").contains("hidden"));
-        assert!(set.decision_key.is_some());
-    }
-}
+mod tests;
