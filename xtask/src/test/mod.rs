@@ -6,6 +6,7 @@ mod checks;
 mod libtest;
 mod nextest;
 mod outcome;
+mod pypi;
 mod requirements;
 mod setup;
 mod suite;
@@ -28,6 +29,7 @@ struct Step {
 
 const STEPS: &[Step] = &[
     Step { name: "setup", needs_build: false, run: setup::run },
+    Step { name: "pypi", needs_build: false, run: pypi::run },
     Step { name: "fmt", needs_build: false, run: checks::fmt },
     Step { name: "tidy", needs_build: false, run: checks::tidy },
     Step { name: BUILD, needs_build: false, run: checks::build },

@@ -16,6 +16,7 @@ pub(crate) const SYSTEM_PACKAGES: &[SystemPackage] = &[
         reason: "the reference for blob ids, and the workspaces that tests record in",
     },
     SystemPackage { program: "jq", package: "jq", reason: "reads the JSON output as a script would" },
+    SystemPackage { program: "pip3", package: "python3-pip", reason: "brings clients and engines from PyPI" },
     SystemPackage {
         program: "python3",
         package: "python3",

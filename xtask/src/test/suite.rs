@@ -6,6 +6,7 @@ use super::Surroundings;
 use super::libtest;
 use super::nextest;
 use super::outcome::{Counts, Outcome};
+use super::pypi;
 use crate::Result;
 use crate::workspace;
 
@@ -57,6 +58,7 @@ fn with_libtest(surroundings: &Surroundings, what: &[&str]) -> Result<Outcome> {
 
 fn cargo(surroundings: &Surroundings) -> Command {
     let mut command = workspace::cargo();
+    command.envs(pypi::variables());
     if surroundings.full {
         command.env(FULL, "1");
     }

@@ -18,7 +18,8 @@ fn file(path: &str, code: &str) -> ScanFile {
 
 /// Semgrep as it is installed, or nothing and the reason on the output.
 fn installed(test: &str, rules: RuleSnapshot) -> Option<Semgrep> {
-    match Semgrep::find(&std::env::var_os("PATH").unwrap_or_default()) {
+    let named = std::env::var_os("AGENTPROV_TEST_SEMGREP").map(std::path::PathBuf::from);
+    match named.or_else(|| Semgrep::find(&std::env::var_os("PATH").unwrap_or_default())) {
         Some(program) => Some(Semgrep::new(program, rules, semgrep::DEFAULT_LIMITS)),
         None => {
             println!("SKIP {test}: no semgrep on PATH");

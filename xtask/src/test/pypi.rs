@@ -1,0 +1,83 @@
+//! The step that brings programs from PyPI which tests run as they are.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::Surroundings;
+use super::outcome::Outcome;
+use crate::Result;
+use crate::workspace;
+
+/// A program and the requirement that brings it.
+struct Tool {
+    program: &'static str,
+    requirement: &'static str,
+    /// Tests find the program by this variable, so that it does not change what other tests find on their PATH.
+    variable: &'static str,
+}
+
+const TOOLS: &[Tool] =
+    &[Tool { program: "semgrep", requirement: "semgrep==1.185.0", variable: "AGENTPROV_TEST_SEMGREP" }];
+
+/// Installing must not hold everything else up.
+const LIMIT: Duration = Duration::from_secs(300);
+
+pub(super) fn run(surroundings: &Surroundings) -> Result<Outcome> {
+    let mut lacking = Vec::new();
+    for tool in TOOLS.iter().filter(|tool| !tool.works()) {
+        tool.install(surroundings)?;
+        if !tool.works() {
+            lacking.push(tool.requirement);
+        }
+    }
+    Ok(match lacking.as_slice() {
+        [] => Outcome::passed("everything is there".to_owned()),
+        lacking => Outcome::skipped(format!("could not install {} from PyPI", lacking.join(", "))),
+    })
+}
+
+/// Variables by which tests find the programs that are there.
+pub(super) fn variables() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    TOOLS.iter().filter(|tool| tool.launcher().is_file()).map(|tool| (tool.variable, tool.launcher()))
+}
+
+impl Tool {
+    fn packages(&self) -> PathBuf {
+        workspace::target_dir().join("tools").join(self.requirement)
+    }
+
+    fn launcher(&self) -> PathBuf {
+        self.packages().with_file_name(format!("{}.sh", self.requirement))
+    }
+
+    fn works(&self) -> bool {
+        let output = Command::new(self.launcher()).arg("--version").output();
+        output.is_ok_and(|output| output.status.success())
+    }
+
+    /// Whether it worked is seen by calling it.
+    fn install(&self, surroundings: &Surroundings) -> Result<()> {
+        let packages = self.packages();
+        eprintln!("pypi: installing {}", self.requirement);
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--upgrade"]);
+        pip.args(["--root-user-action", "ignore", "--retries", "1", "--timeout", "15", "--target"]);
+        pip.arg(&packages).arg(self.requirement);
+        if !surroundings.logged_within(LIMIT, &mut pip)?.success() {
+            return Ok(());
+        }
+        self.write_launcher(&packages).map_err(|error| format!("{}: {error}", self.launcher().display()))
+    }
+
+    fn write_launcher(&self, packages: &Path) -> std::io::Result<()> {
+        let folder = packages.display();
+        let program = self.program;
+        let text = format!(
+            "#!/bin/sh\nPYTHONPATH='{folder}' PATH='{folder}/bin':\"$PATH\" exec '{folder}/bin/{program}' \"$@\"\n"
+        );
+        std::fs::write(self.launcher(), text)?;
+        std::fs::set_permissions(self.launcher(), std::fs::Permissions::from_mode(0o755))
+    }
+}
