@@ -6,9 +6,18 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Names another directory to make the scope in.
 const PARENT_VARIABLE: &str = "AGENTPROV_CGROUP_PARENT";
+
+/// How the names of our cgroups begin; then come the recorder's pid and the time, in ns since the epoch.
+const PREFIX: &str = "agentprov-";
+/// Age from which an empty cgroup of a dead recorder is left over. A younger one may be of a recorder in another pid
+/// namespace that is about to use it.
+const LEFT_OVER: Duration = Duration::from_secs(60);
+/// Left-over cgroups that one start removes.
+const SWEPT: usize = 64;
 
 /// A cgroup that we made; removed when dropped, if it is empty then.
 pub(crate) struct Scope {
@@ -24,7 +33,8 @@ impl Scope {
     /// Why there is none, for people.
     pub(crate) fn create() -> Result<Self, String> {
         let parent = parent()?;
-        let unique = format!("agentprov-{}-{}", std::process::id(), nanos());
+        sweep(&parent);
+        let unique = format!("{PREFIX}{}-{}", std::process::id(), nanos());
         let path = parent.join(unique);
         std::fs::create_dir(&path).map_err(|error| format!("can't make {}: {error}", path.display()))?;
         let scope = Self::open(path.clone());
@@ -78,12 +88,27 @@ impl Drop for Scope {
         for _ in 0..20 {
             match std::fs::remove_dir(&self.path) {
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
-                    std::thread::sleep(std::time::Duration::from_millis(1));
+                    std::thread::sleep(Duration::from_millis(1));
                 }
                 _ => return,
             }
         }
     }
+}
+
+/// Removes cgroups that killed recorders left behind. The kernel removes only empty ones.
+fn sweep(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    let left_over = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_left_over));
+    for entry in left_over.take(SWEPT) {
+        let _in_use = std::fs::remove_dir(entry.path());
+    }
+}
+
+fn is_left_over(name: &str) -> bool {
+    let Some((pid, made)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')) else { return false };
+    let (Ok(pid), Ok(made)) = (pid.parse::<u32>(), made.parse::<u128>()) else { return false };
+    nanos().saturating_sub(made) > LEFT_OVER.as_nanos() && !Path::new(&format!("/proc/{pid}")).exists()
 }
 
 /// The directory below which a scope may be made.
@@ -101,7 +126,10 @@ pub(crate) fn parent() -> Result<PathBuf, String> {
 }
 
 /// Where cgroup2 is mounted: `/sys/fs/cgroup`, or below it on hybrid hosts.
-fn mount_point() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// Why there is none, for people.
+pub fn mount_point() -> Result<PathBuf, String> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").map_err(|error| format!("mountinfo: {error}"))?;
     for line in mounts.lines() {
         let Some((before, after)) = line.split_once(" - ") else { continue };
@@ -116,4 +144,18 @@ fn mount_point() -> Result<PathBuf, String> {
 
 fn nanos() -> u128 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |passed| passed.as_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_left_over, nanos};
+
+    #[test]
+    fn only_old_cgroups_of_dead_recorders_are_left_over() {
+        let (us, nobody) = (std::process::id(), 0x7fff_fffe);
+        assert!(is_left_over(&format!("agentprov-{nobody}-1795695731750000000")));
+        assert!(!is_left_over(&format!("agentprov-{nobody}-{}", nanos())));
+        assert!(!is_left_over(&format!("agentprov-{us}-1795695731750000000")));
+        assert!(!is_left_over("agentprov-x-y") && !is_left_over("user.slice"));
+    }
 }

@@ -50,6 +50,7 @@ mod workspace;
 mod elsewhere;
 
 #[cfg(target_os = "linux")]
+pub use cgroup::mount_point as cgroup_mount_point;
 pub use clock::Clock;
 pub use command::{Command, KeepOutput, StdoutTo};
 #[cfg(not(target_os = "linux"))]

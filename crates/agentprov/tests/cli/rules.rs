@@ -121,6 +121,9 @@ fn a_quarantine_stops_the_tree_and_says_how_to_go_on() {
         let [confirmed] = &responses(&place, run)[..] else { panic!("one response") };
         assert_eq!((&confirmed["action_type"], &confirmed["state"]), (&"quarantine".into(), &"confirmed".into()));
 
+        // Where the command has a cgroup of its own, that is what stands still.
+        let timeline = place.run(["timeline", "--run", run, "--json"]).ok().stdout;
+        assert_eq!(told.contains("reports frozen 1"), timeline.contains("\"cgroup_id\": "), "{told}\n{timeline}");
         let way = told.split('\'').nth(quoted).expect("a command between quotes");
         assert!(std::process::Command::new("sh").args(["-c", way]).status().expect("it runs").success(), "{way}");
         let output = recording.wait_with_output().expect("it ends");

@@ -107,7 +107,7 @@ fn own_cgroup(key: &ProcessKey) -> Option<PathBuf> {
     let text = std::fs::read_to_string(format!("/proc/{}/cgroup", key.pid)).ok()?;
     let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let ours = path.rsplit('/').next()?.starts_with("agentprov-");
-    let folder = PathBuf::from("/sys/fs/cgroup").join(path);
+    let folder = agentprov_capture::cgroup_mount_point().ok()?.join(path);
     (ours && folder.join("cgroup.freeze").exists()).then_some(folder)
 }
 
