@@ -1,5 +1,6 @@
 //! `agentprov blame --rev`: across runs and commits.
 
+use crate::commands::attribution::imported;
 use crate::commands::review::{describe, reader, undecided};
 use crate::context::{Context, current_dir};
 use crate::failure::{CommandResult, Failure};
@@ -29,7 +30,8 @@ pub(super) fn run(
     let repository = Repository::find(&here).map_err(|error| Failure::new(error.to_string()))?;
     let path = below_top(&repository, &here, name)?;
     let reader = reader(context)?;
-    let sources = Sources { repository: Some(&repository), reader: reader.as_ref(), traces: &[], evidence: &[] };
+    let traces = imported(context)?;
+    let sources = Sources { repository: Some(&repository), reader: reader.as_ref(), traces: &traces, evidence: &[] };
     let mut blamed = blame(&repository, &sources, &path, revision).map_err(|error| undecided(&error))?;
     if let Some(line) = line {
         keep(&mut blamed, line)?;

@@ -4,6 +4,7 @@
 
 mod agents;
 mod attribution;
+mod attribution_formats;
 mod bad_input;
 mod births;
 mod complete;

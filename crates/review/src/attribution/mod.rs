@@ -13,6 +13,7 @@ mod commits;
 mod error;
 mod evidence;
 mod recorded;
+pub mod records;
 
 pub use asserted::{AgentTrace, TraceError};
 pub use blame::{BlamedFile, blame};

@@ -11,6 +11,7 @@ mod waive;
 pub(crate) use evidence::keys_of;
 pub(crate) use text::describe;
 
+use crate::commands::attribution::imported;
 use crate::context::{Context, current_dir};
 use crate::failure::{CommandResult, Failure};
 use crate::render;
@@ -162,7 +163,8 @@ fn review(context: &Context, what: &What, how: &How) -> CommandResult {
     };
     let change = read_change(repository.as_ref(), what)?;
     let reader = reader(context)?;
-    let traces = read_traces(&how.agent_trace)?;
+    let mut traces = read_traces(&how.agent_trace)?;
+    traces.extend(imported(context)?);
     let evidence = evidence::read(&how.evidence, &how.trust)?;
     let sources =
         Sources { repository: repository.as_ref(), reader: reader.as_ref(), traces: &traces, evidence: &evidence };
@@ -201,7 +203,7 @@ impl What {
     }
 }
 
-fn read_file(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read_file(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
     if file.as_os_str() == "-" {
         let mut text = Vec::new();
         std::io::stdin().lock().read_to_end(&mut text)?;

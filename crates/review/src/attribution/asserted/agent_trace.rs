@@ -3,6 +3,7 @@
 use crate::attribution::agents::agent_name;
 use crate::attribution::asserted::SaidRange;
 use crate::attribution::claim::{Author, Claim, Method};
+use crate::attribution::records::SESSION_URN;
 use crate::lines::LineNumber;
 use serde::Deserialize;
 
@@ -132,7 +133,9 @@ impl AgentTrace {
                     let Some(claim) = contributor.and_then(|who| claim(who, tool.as_deref(), &said_in)) else {
                         continue;
                     };
-                    let claim = Claim { session: conversation.url.clone(), ..claim };
+                    let url = conversation.url.as_deref();
+                    let session = url.map(|url| url.strip_prefix(SESSION_URN).unwrap_or(url).to_owned());
+                    let claim = Claim { session, ..claim };
                     let (first, last) = (LineNumber::new(range.start_line), LineNumber::new(range.end_line));
                     if let (Some(first), Some(last)) = (first, last) {
                         ranges.push(SaidRange { path: file.path.clone(), first, last, claim });
