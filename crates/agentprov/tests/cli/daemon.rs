@@ -3,6 +3,8 @@
 use crate::place::{PROGRAM, Place};
 use crate::service::{Daemon, change};
 use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -81,6 +83,41 @@ fn strangers_and_nonsense_are_refused_before_anything_is_kept() {
 }
 
 #[test]
+fn whatever_is_refused_is_refused_with_a_problem_document() {
+    let place = Place::new();
+    let daemon = Daemon::start(&place);
+    let (address, token) = (&daemon.address, &daemon.token);
+    let auth = format!("Host: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close");
+    let json = "Content-Type: application/json";
+    for (request, status) in [
+        (format!("GET /v1/keys HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer {token}"), 403),
+        (format!("GET /v1/keys HTTP/1.1\r\n{auth}\r\nOrigin: http://evil.example"), 403),
+        (format!("GET /v1/keys HTTP/1.1\r\nHost: {address}\r\nConnection: close"), 401),
+        (format!("GET /nowhere HTTP/1.1\r\n{auth}"), 404),
+        (format!("DELETE /v1/keys HTTP/1.1\r\n{auth}"), 405),
+        (format!("POST /v1/analysis HTTP/1.1\r\n{auth}\r\n{json}\r\nContent-Length: 33554433"), 413),
+        (format!("POST /v1/analysis HTTP/1.1\r\n{auth}\r\nContent-Type: text/plain\r\nContent-Length: 2"), 415),
+        (format!("GET /v1/analytics/summary?time_window=x HTTP/1.1\r\n{auth}"), 422),
+    ] {
+        let mut stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        write!(stream, "{request}\r\n\r\n").expect("it reads");
+        let mut answer = Vec::new();
+        let mut part = [0; 4096];
+        // Only as much as there is: the service may wait for the next request.
+        while !String::from_utf8_lossy(&answer).contains("\"type\":") {
+            let read = stream.read(&mut part).expect("an answer");
+            assert!(read > 0, "{request}: {}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&part[..read]);
+        }
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
+        assert!(answer.contains("content-type: application/problem+json"), "{request}: {answer}");
+        assert!(answer.contains(&format!("\"status\":{status}")), "{request}: {answer}");
+    }
+}
+
+#[test]
 fn two_hundred_at_once_do_not_hold_up_the_health_check() {
     let place = Place::new();
     let daemon = Daemon::start(&place);
@@ -97,9 +134,9 @@ fn two_hundred_at_once_do_not_hold_up_the_health_check() {
             std::thread::sleep(Duration::from_millis(2));
         }
         slowest.sort();
-        println!("healthz: median {:?}, slowest {:?}", slowest[50], slowest[99]);
-        // The median is asserted: the slowest of a machine that others share says nothing of the service.
-        assert!(slowest[50] < Duration::from_millis(50), "{slowest:?}");
+        println!("healthz: median {:?}, of 95 in 100 {:?}, slowest {:?}", slowest[50], slowest[94], slowest[99]);
+        // Not the slowest is asserted: on a machine that others share it says nothing of the service.
+        assert!(slowest[94] < Duration::from_millis(50), "{slowest:?}");
         let answers = posts.into_iter().map(|post| post.join().expect("no panic"));
         answers
             .map(|(status, accepted)| {

@@ -15,6 +15,7 @@ mod daemon;
 mod daemon_evidence;
 mod daemon_export;
 mod daemon_findings;
+mod daemon_github;
 mod daemon_python;
 mod demo;
 mod explain;

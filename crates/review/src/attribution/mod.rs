@@ -15,7 +15,7 @@ mod evidence;
 mod recorded;
 pub mod records;
 
-pub use asserted::{AgentTrace, TraceError};
+pub use asserted::{AgentTrace, TraceError, agent_of_commit};
 pub use blame::{BlamedFile, blame};
 pub use claim::{
     Attribution, Author, Claim, ClaimId, Confidence, Deed, FileAttribution, LineAttribution, LineSide, LineStatus,

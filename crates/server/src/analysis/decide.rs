@@ -14,6 +14,9 @@ use agentprov_review::governance::{self, FiredRule, Limits};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Evidence that is with GitHub.
+const GITHUB_REVIEW: &str = "provenance:github_review";
+
 /// A decision with its two signed forms.
 pub(crate) struct Signed {
     pub(crate) decision: Decision,
@@ -92,7 +95,10 @@ fn reason(rule: &FiredRule) -> Reason {
         threshold: Some(rule.threshold),
         message: rule.message.clone(),
         to_clear: Some(rule.to_clear.clone()),
-        evidence: rule.evidence.clone(),
+        evidence: match rule.code.as_str() {
+            "bot_block_override" | "force_push_after_approval" => vec![GITHUB_REVIEW.to_owned()],
+            _ => rule.evidence.clone(),
+        },
     }
 }
 

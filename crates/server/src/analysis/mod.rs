@@ -8,6 +8,7 @@ pub mod sarif;
 pub mod tally;
 
 use crate::error::ServerError;
+use crate::github::GitHub;
 use crate::settings::Settings;
 use agentprov_log::{SignerKey, VerifierKey};
 use agentprov_model::EventTime;
@@ -30,6 +31,8 @@ pub struct Analyst {
     pub argv: Vec<String>,
     /// What people decided on findings.
     pub waiver_file: PathBuf,
+    /// Asks GitHub, where the settings say so.
+    pub github: GitHub,
 }
 
 impl Analyst {
@@ -44,7 +47,8 @@ impl Analyst {
         registry.register(Box::new(Builtin::new(pack, NonZeroUsize::MIN)));
         crate::settings::engines::engines(&settings)?.into_iter().for_each(|engine| registry.register(engine));
         let signers = [store.signer()?].into_iter().chain(settings.decision_key.clone()).collect();
-        Ok(Self { registry, settings, signers, argv, waiver_file: store.dir().join(Waivers::LOCAL_FILE) })
+        let waiver_file = store.dir().join(Waivers::LOCAL_FILE);
+        Ok(Self { registry, settings, signers, argv, waiver_file, github: GitHub::default() })
     }
 
     /// What people decided on findings and holds at a time.

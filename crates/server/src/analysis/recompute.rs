@@ -2,6 +2,7 @@
 
 use crate::analysis::Analyst;
 use crate::analysis::decide::decision;
+use crate::analysis::report::Report;
 use crate::error::ServerError;
 use crate::settings::Settings;
 use agentprov_attest::decision::{DecisionStatement, differences};
@@ -38,7 +39,11 @@ pub fn recompute(store: &Store, signed: &DecisionStatement, settings: Settings) 
         Err(error) => return Ok(Recomputed::Impossible(format!("its settings can't be read: {error}"))),
     };
     let analyst = Analyst::new(Settings { policy: policy.clone(), ..settings }, store, wanted.tool.argv.clone())?;
-    let judged = match analyst.judge(&input, policy) {
+    // What GitHub said then is part of what was decided about.
+    let kept = store.queue()?.output(&wanted.analysis_id)?;
+    let report: Option<Report> = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let asked = report.and_then(|report| report.pull_request);
+    let judged = match analyst.judge(&input, policy, asked) {
         Ok(judged) => judged,
         Err(error) => return Ok(Recomputed::Impossible(error.to_string())),
     };

@@ -4,6 +4,7 @@ use crate::analysis::attribution::{Worth, weigh_all};
 use crate::analysis::tally::{Found, Lines, Tally, agent_name};
 use crate::analysis::{Analyst, decide, sarif};
 use crate::error::ServerError;
+use crate::github::{PullRequest, Summary};
 use agentprov_attest::decision::{Outcome, Reason};
 use agentprov_attest::service_bundle::ServiceBundle;
 use agentprov_log::VerifierKey;
@@ -11,12 +12,13 @@ use agentprov_model::{ContentId, EventTime};
 use agentprov_review::attribution::{Attribution, Evidence, Sources, attribute};
 use agentprov_review::change::{Change, ChangedLine, LineChange, Payload, PayloadError, from_payload};
 use agentprov_review::detect::Capability;
-use agentprov_review::governance::Policy;
-use agentprov_review::{Finding, FindingStatus, Review, ReviewedFinding, analyse};
+use agentprov_review::governance::{Policy, PullRequestSignals};
+use agentprov_review::{Finding, FindingStatus, Review, ReviewedFinding, analyse_with};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// The kept document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,6 +53,12 @@ pub struct Report {
     pub statement: Value,
     /// The findings as SARIF.
     pub sarif: Value,
+    /// What GitHub said of the pull request when it was decided.
+    #[serde(default)]
+    pub pull_request: Option<PullRequest>,
+    /// Why GitHub was asked in vain.
+    #[serde(default)]
+    pub asked_in_vain: Option<String>,
 }
 
 /// What is computed before anything is signed: the same for the same input, rules and policy.
@@ -61,6 +69,7 @@ pub(crate) struct Judged {
     pub(crate) lines: Lines,
     pub(crate) review: Review,
     pub(crate) policy: Policy,
+    pub(crate) pull_request: Option<PullRequest>,
     pub(crate) risk_summary: Value,
     pub(crate) capabilities: Vec<Capability>,
     pub(crate) inputs: ContentId,
@@ -90,7 +99,12 @@ impl Analyst {
     /// [`ServerError`] when the input can't be read any more or the decision can't be signed.
     pub fn analyse(&self, input: &[u8], created: EventTime, now: EventTime) -> Result<(Report, Tally), ServerError> {
         let policy = Policy { waivers: self.waivers(now)?, ..self.settings.policy.clone() };
-        let judged = self.judge(input, policy)?;
+        let (pull_request, asked_in_vain) = match self.ask_github(input) {
+            Some(Ok(pull)) => (Some(pull), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
+        let judged = self.judge(input, policy, pull_request)?;
         let id = analysis_id(judged.inputs);
         let findings = served_findings(&judged, &id, now);
         let signed = decide::sign(self, &judged, &id, now)?;
@@ -112,8 +126,17 @@ impl Analyst {
             findings,
             bundle,
             statement,
+            pull_request: judged.pull_request,
+            asked_in_vain,
         };
         Ok((report, tally))
+    }
+
+    /// What GitHub says of the pull request; none where it is not asked.
+    fn ask_github(&self, input: &[u8]) -> Option<Result<PullRequest, String>> {
+        let settings = self.settings.github.as_ref()?;
+        let payload: Payload = serde_json::from_slice(input).ok()?;
+        Some(self.github.ask(settings, &payload.repo, &payload.pr_number, &payload.head_sha))
     }
 
     /// Who wrote the lines of a posted change, by what was said and by the evidence that came with it.
@@ -134,20 +157,29 @@ impl Analyst {
     }
 
     /// Everything up to the signature.
-    pub(crate) fn judge(&self, input: &[u8], policy: Policy) -> Result<Judged, ServerError> {
+    pub(crate) fn judge(
+        &self,
+        input: &[u8],
+        policy: Policy,
+        pull_request: Option<PullRequest>,
+    ) -> Result<Judged, ServerError> {
         let inputs = digest(input);
         let refuse = |why: String| ServerError::Kept { id: analysis_id(inputs), why };
-        let payload: Payload = serde_json::from_slice(input).map_err(|error| refuse(error.to_string()))?;
+        let mut payload: Payload = serde_json::from_slice(input).map_err(|error| refuse(error.to_string()))?;
+        if let Some(pull) = &pull_request {
+            name_agents(&mut payload, pull);
+        }
         let change = from_payload(&payload).map_err(|error| refuse(error.to_string()))?;
         let attribution = self.attribution(&payload, &change).map_err(|error| refuse(error.to_string()))?;
-        let review = analyse(&change, &attribution, &self.registry, &policy);
+        let signals = pull_request.as_ref().map(|pull| Summary(pull).signals()).unwrap_or_default();
+        let review = analyse_with(&change, &attribution, &self.registry, &policy, signals);
         let mut payload = payload.with_lines_of(&change);
         let changed = &mut payload.provenance_data.changed_lines;
         let worths = weigh_all(changed, &attribution, &self.settings);
         let lines = Lines::of(changed, &worths);
         let findings = serde_json::to_vec(&review.findings).map_err(|error| refuse(error.to_string()))?;
         Ok(Judged {
-            risk_summary: risk_summary(&lines, &review),
+            risk_summary: risk_summary(&lines, &review, pull_request.as_ref()),
             lines_digest: lines_digest(changed, &worths),
             capabilities: self.registry.capabilities(),
             findings_digest: digest(&findings),
@@ -157,18 +189,19 @@ impl Analyst {
             lines,
             review,
             policy,
+            pull_request,
         })
     }
 }
 
-fn risk_summary(lines: &Lines, review: &Review) -> Value {
+fn risk_summary(lines: &Lines, review: &Review, pull_request: Option<&PullRequest>) -> Value {
     let mut by_category: BTreeMap<&str, u64> = BTreeMap::new();
     let mut by_severity: BTreeMap<&str, u64> = BTreeMap::new();
     for one in review.findings.iter().filter(|one| one.status == FindingStatus::Open) {
         *by_category.entry(one.finding.category.as_str()).or_default() += 1;
         *by_severity.entry(one.finding.severity.as_str()).or_default() += 1;
     }
-    json!({
+    let mut summary = json!({
         "findings_total": by_severity.values().sum::<u64>(),
         "findings_by_category": by_category,
         "findings_by_severity": by_severity,
@@ -178,7 +211,37 @@ fn risk_summary(lines: &Lines, review: &Review) -> Value {
             "unknown_line_count": lines.total - lines.attributed,
             "coverage_percent": lines.coverage_percent(),
         },
-    })
+    });
+    if let Some(pull) = pull_request.map(Summary) {
+        let signals = pull.signals();
+        if signals != PullRequestSignals::default() {
+            let resolved = pull.blocks().iter().filter(|block| block.resolved).count();
+            summary["bot_block_overrides"] = json!(signals.bot_block_overrides);
+            summary["bot_block_resolved"] = json!(resolved);
+            summary["force_push_after_approval"] = json!(signals.force_push_after_approval > 0);
+        }
+    }
+    summary
+}
+
+/// Names the agents of lines that nobody claims: by their commit, else by the label of the pull request. What the sender
+/// said stays.
+fn name_agents(payload: &mut Payload, pull: &PullRequest) {
+    for line in &mut payload.provenance_data.changed_lines {
+        let by = &mut line.attribution;
+        if !by.agent_id.is_empty() {
+            continue;
+        }
+        let commit = by.commit_sha.as_ref().and_then(|sha| pull.commits.iter().find(|commit| commit.sha == *sha));
+        let (agent, source) = match (commit.and_then(|commit| commit.agent.as_ref()), &pull.label_agent) {
+            (Some(agent), _) => (agent, "commit"),
+            (None, Some(agent)) => (agent, "label"),
+            (None, None) => continue,
+        };
+        by.agent_id.clone_from(agent);
+        let marker = || json!({"agent_id": agent, "sources": [{"source": source}]}).to_string();
+        by.provenance_marker.get_or_insert_with(marker);
+    }
 }
 
 fn provenance_status(lines: &Lines) -> String {
@@ -276,6 +339,7 @@ fn tally(judged: &Judged, decided: Outcome) -> Tally {
         outcome: decided.as_str().to_owned(),
         agents,
         found,
+        pull_request: judged.pull_request.clone().map(Arc::new),
         unscanned: judged.review.gaps.iter().filter(|gap| gap.is_loss()).map(|gap| gap.path.clone()).collect(),
     }
 }

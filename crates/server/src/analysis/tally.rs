@@ -2,11 +2,13 @@
 
 use crate::analysis::attribution::{LineBasis, Worth};
 use crate::error::ServerError;
+use crate::github::PullRequest;
 use agentprov_review::FindingId;
 use agentprov_review::change::{ChangedLine, LineChange};
 use agentprov_store::JobRow;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How an agent is called that nobody named.
 pub const UNKNOWN: &str = "unknown";
@@ -70,6 +72,9 @@ pub struct Tally {
     /// What was found.
     #[serde(default)]
     pub found: Vec<Found>,
+    /// What GitHub said of the pull request.
+    #[serde(default)]
+    pub pull_request: Option<Arc<PullRequest>>,
     /// Files that could not be scanned; none for the change as a whole.
     #[serde(default)]
     pub unscanned: BTreeSet<Option<String>>,

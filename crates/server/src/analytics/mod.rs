@@ -5,6 +5,8 @@
 pub mod behavior;
 pub mod lives;
 pub mod metric;
+mod pull_metric;
+pub mod reviews;
 pub mod selection;
 pub mod summary;
 pub mod window;

@@ -4,10 +4,12 @@ use crate::analysis::tally::{AgentTally, Tally};
 use crate::analytics::lives::{Life, lives};
 use crate::analytics::window::Window;
 use crate::error::ServerError;
+use crate::github::PullRequest;
 use agentprov_model::EventTime;
 use agentprov_review::governance::Waivers;
 use agentprov_store::Queue;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a query leaves out.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +107,9 @@ impl Selection {
         for tally in &self.tallies {
             for (agent, counts) in self.agents(tally) {
                 let key = if by == GroupBy::Agent { agent } else { &tally.repo };
-                groups.entry(key.clone()).or_default().add(agent, counts, self.filter.category.as_deref());
+                let group = groups.entry(key.clone()).or_default();
+                group.add(agent, counts, self.filter.category.as_deref());
+                group.add_pull_request(tally);
             }
         }
         self.add_lives(|life, add| {
@@ -121,6 +125,7 @@ impl Selection {
         for tally in &self.tallies {
             for (agent, counts) in self.agents(tally) {
                 total.add(agent, counts, self.filter.category.as_deref());
+                total.add_pull_request(tally);
             }
         }
         self.add_lives(|_, add| add(&mut total));
@@ -143,6 +148,8 @@ pub struct Group {
     pub findings: u64,
     /// Analyses that have such lines.
     pub analyses: u64,
+    /// Pull requests of which GitHub was asked, each once however many agents share it.
+    pub pull_requests: BTreeMap<(String, String), Arc<PullRequest>>,
     /// Findings, each once however often it was found.
     pub distinct: u64,
     /// Those of them that are suppressed.
@@ -152,6 +159,12 @@ pub struct Group {
 }
 
 impl Group {
+    fn add_pull_request(&mut self, tally: &Tally) {
+        if let Some(pull) = &tally.pull_request {
+            self.pull_requests.insert((tally.repo.clone(), tally.pr_number.clone()), Arc::clone(pull));
+        }
+    }
+
     fn add(&mut self, agent: &str, more: &AgentTally, category: Option<&str>) {
         let counts = &mut self.counts;
         counts.added += more.added;

@@ -1,6 +1,6 @@
 //! Rows for ClickHouse, over its HTTP interface.
 
-use crate::export::http_post::{Endpoint, post};
+use crate::outgoing::Endpoint;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
@@ -36,9 +36,10 @@ impl ClickHouse {
         let query = format!("INSERT INTO {}.{} FORMAT JSONEachRow", quoted(&self.database), quoted(table));
         let login = self.login.as_ref().map(|(user, password)| {
             let pair = BASE64.encode(format!("{user}:{password}").as_bytes());
-            format!("Authorization: Basic {pair}\r\n")
+            format!("Basic {pair}")
         });
-        post(&self.endpoint, &format!("/?query={}", encoded(&query)), &login.unwrap_or_default(), body.as_bytes())
+        self.endpoint
+            .post(&format!("/?query={}", encoded(&query)), login.as_deref(), body.as_bytes())
             .map_err(|why| format!("ClickHouse at {}, table {table}: {why}", self.endpoint))
     }
 }

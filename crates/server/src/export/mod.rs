@@ -9,10 +9,8 @@
 mod clickhouse;
 mod cursor;
 mod events;
-mod http_post;
 
 pub use clickhouse::ClickHouse;
-pub use http_post::Endpoint;
 
 use crate::error::ServerError;
 use crate::workers::Bell;

@@ -147,9 +147,21 @@ pub(crate) fn show(shared: &Shared, call: &Call) -> Handled {
             "risk_summary": report.as_ref().map_or_else(|| json!({}), |report| report.risk_summary.clone()),
             "gaps": report.as_ref().map_or_else(Vec::new, |report| report.gaps.clone()),
             "decision": decision,
+            "enrichment": report.as_ref().and_then(enrichment),
             "error": row.problem,
         }),
     ))
+}
+
+/// What asking GitHub came to; none where it was not asked.
+fn enrichment(report: &Report) -> Option<Value> {
+    let missing = report.pull_request.as_ref().map(|pull| &pull.missing);
+    match (missing, &report.asked_in_vain) {
+        (Some(missing), _) if missing.is_empty() => Some(json!({"status": "complete", "missing": []})),
+        (Some(missing), _) => Some(json!({"status": "partial", "missing": missing})),
+        (None, Some(why)) => Some(json!({"status": "failed", "missing": [why]})),
+        (None, None) => None,
+    }
 }
 
 fn subject(row: &JobRow) -> (Value, Value) {

@@ -2,13 +2,15 @@
 
 use crate::analytics::metric::Metric;
 use crate::analytics::selection::GroupBy;
-use crate::analytics::{Filter, Selection, Span, Window, behavior, summary};
+use crate::analytics::{Filter, Selection, Span, Window, behavior, reviews, summary};
 use crate::http::call::{Call, Handled, Shared, with_request_id};
 use crate::http::problem::Problem;
+use crate::settings::Teams;
 use crate::workers::now;
 use serde_json::{Value, json};
 
-const NO_PULL_REQUESTS: &str = "no data of pull requests is collected";
+const NO_PULL_REQUESTS: &str = "no data of pull requests was collected";
+const DEFAULT_RATIO: f64 = 0.5;
 
 fn window(shared: &Shared, call: &Call) -> Result<Window, Problem> {
     let span = match call.query.get("time_window") {
@@ -51,44 +53,56 @@ pub(crate) fn behavior(shared: &Shared, call: &Call) -> Handled {
     with_request_id(json!({"report": behavior::report(&selection, window, top)}))
 }
 
-/// A view over data of pull requests. There is none: the list is empty, and says that it was not measured.
-fn not_measured(shared: &Shared, call: &Call, list: &str) -> Handled {
-    window(shared, call)?;
-    let mut document = json!({"status": "not_measured", "reason": NO_PULL_REQUESTS});
-    document[list] = Value::Array(Vec::new());
+/// A view over data of pull requests. Where there are none the list is empty, and says that it was not measured.
+fn view(shared: &Shared, call: &Call, list: &str, rows: impl FnOnce(&Selection) -> Vec<Value>) -> Handled {
+    let window = window(shared, call)?;
+    let selection = select(shared, call, window)?;
+    let measured = !selection.total().pull_requests.is_empty();
+    let (status, reason) = if measured { ("measured", None) } else { ("not_measured", Some(NO_PULL_REQUESTS)) };
+    let mut document = json!({"status": status, "reason": reason});
+    document[list] = Value::Array(rows(&selection));
     with_request_id(document)
 }
 
 /// `GET /v1/analytics/review-alerts`
 pub(crate) fn review_alerts(shared: &Shared, call: &Call) -> Handled {
-    call.query.number("threshold", 1, 1, u64::from(u32::MAX))?;
-    not_measured(shared, call, "alerts")
+    let threshold = call.query.number("threshold", 1, 1, u64::from(u32::MAX))?;
+    view(shared, call, "alerts", |selection| reviews::alerts(selection, threshold))
 }
 
-/// `GET /v1/analytics/review-load` and `.../teams`
+/// `GET /v1/analytics/review-load`
 pub(crate) fn review_load(shared: &Shared, call: &Call) -> Handled {
-    not_measured(shared, call, "load")
+    view(shared, call, "load", |selection| reviews::load(selection, teams(shared)))
+}
+
+/// `GET /v1/analytics/review-load/teams`
+pub(crate) fn team_load(shared: &Shared, call: &Call) -> Handled {
+    view(shared, call, "load", |selection| reviews::teams(selection, teams(shared)))
 }
 
 /// `GET /v1/analytics/review-load/teams/alerts`
 pub(crate) fn team_alerts(shared: &Shared, call: &Call) -> Handled {
-    not_measured(shared, call, "alerts")
+    view(shared, call, "alerts", |selection| reviews::team_alerts(selection, teams(shared)))
 }
 
 /// `GET /v1/analytics/ci-failure-heatmap`
 pub(crate) fn ci_failures(shared: &Shared, call: &Call) -> Handled {
-    call.query.number("limit", 25, 1, 100)?;
-    not_measured(shared, call, "failures")
+    let limit = call.query.number("limit", 25, 1, 100)? as usize;
+    view(shared, call, "failures", |selection| reviews::ci_failures(selection, limit))
 }
 
 /// `GET /v1/analytics/review-drift`
 pub(crate) fn review_drift(shared: &Shared, call: &Call) -> Handled {
-    call.query.number("human_threshold", 1, 1, u64::from(u32::MAX))?;
-    if let Some(text) = call.query.get("ratio_threshold") {
-        let ratio = text.parse::<f64>().ok().filter(|ratio| ratio.is_finite() && *ratio >= 0.0);
-        ratio.ok_or_else(|| {
+    let humans = call.query.number("human_threshold", 1, 1, u64::from(u32::MAX))?;
+    let ratio = match call.query.get("ratio_threshold") {
+        None => DEFAULT_RATIO,
+        Some(text) => text.parse::<f64>().ok().filter(|ratio| ratio.is_finite() && *ratio >= 0.0).ok_or_else(|| {
             Problem::field(&["query", "ratio_threshold"], "out_of_bounds", "it has to be a number from 0 on")
-        })?;
-    }
-    not_measured(shared, call, "drifts")
+        })?,
+    };
+    view(shared, call, "drifts", |selection| reviews::drift(selection, humans, ratio, teams(shared)))
+}
+
+fn teams(shared: &Shared) -> &Teams {
+    &shared.analyst.settings.teams
 }

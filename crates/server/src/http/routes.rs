@@ -309,7 +309,7 @@ pub const ROUTES: &[Route] = &[
         "Reviewers by team.",
         "Load",
         &[WINDOW],
-        analytics::review_load,
+        analytics::team_load,
     ),
     about_many(
         "/v1/analytics/review-load/teams/alerts",

@@ -27,7 +27,8 @@ pub(crate) fn all() -> Value {
         object(json!({
             "analysis_id": text(), "status": status, "created_at": text(), "updated_at": text(), "attempts": count(),
             "findings_total": count(), "risk_summary": {"type": "object"}, "gaps": list(text()),
-            "decision": {"type": ["object", "null"]}, "error": nullable("string"),
+            "decision": {"type": ["object", "null"]}, "enrichment": {"type": ["object", "null"]},
+            "error": nullable("string"),
         })),
     );
     add(

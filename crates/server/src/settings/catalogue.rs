@@ -12,7 +12,7 @@ pub enum Use {
 use Use::{Honoured, Without};
 
 const NO_REDIS: Use = Without("the queue and the results are in the store of the data dir; there is no Redis to reach");
-const NO_FORGE: Use = Without("this service asks no forge: it knows of a pull request what is posted");
+const NO_APP: Use = Without("GitHub is asked with PROVENANCE_GITHUB_TOKEN, not as an app");
 const NO_SNOWFLAKE: Use = Without("nothing is sent to BigQuery or Snowflake; events go to a file or to ClickHouse");
 const NO_TELEMETRY: Use = Without("no metrics are pushed anywhere");
 const OF_DASHBOARD: Use = Without("it is for the dashboard, which is a client of this service");
@@ -38,16 +38,16 @@ pub const CATALOGUE: &[(&str, Use)] = &[
     ("DECISION_VERIFY_KEY", Without("this service verifies nothing; name the key to `verify --statement --trust`")),
     ("DEFAULT_POLICY_VERSION", Honoured),
     ("DETECTOR_MODULE_PATHS", Honoured),
-    ("GITHUB_AGENT_LABEL_PREFIX", NO_FORGE),
-    ("GITHUB_AGENT_MAP", NO_FORGE),
-    ("GITHUB_APP_ID", NO_FORGE),
-    ("GITHUB_APP_PRIVATE_KEY", NO_FORGE),
-    ("GITHUB_BASE_URL", NO_FORGE),
-    ("GITHUB_CACHE_TTL_SECONDS", NO_FORGE),
-    ("GITHUB_REVIEWER_TEAM_MAP", NO_FORGE),
-    ("GITHUB_TEAM_REVIEW_BUDGETS", NO_FORGE),
-    ("GITHUB_TOKEN", NO_FORGE),
-    ("GITHUB_WEBHOOK_SECRET", NO_FORGE),
+    ("GITHUB_AGENT_LABEL_PREFIX", Honoured),
+    ("GITHUB_AGENT_MAP", Honoured),
+    ("GITHUB_APP_ID", NO_APP),
+    ("GITHUB_APP_PRIVATE_KEY", NO_APP),
+    ("GITHUB_BASE_URL", Honoured),
+    ("GITHUB_CACHE_TTL_SECONDS", Honoured),
+    ("GITHUB_REVIEWER_TEAM_MAP", Honoured),
+    ("GITHUB_TEAM_REVIEW_BUDGETS", Honoured),
+    ("GITHUB_TOKEN", Honoured),
+    ("GITHUB_WEBHOOK_SECRET", Without("no webhooks are taken; post the pull request again to have it looked at anew")),
     ("OTEL_ENABLED", NO_TELEMETRY),
     ("OTEL_ENDPOINT", NO_TELEMETRY),
     ("OTEL_EXPORTER", NO_TELEMETRY),
@@ -68,7 +68,7 @@ pub const CATALOGUE: &[(&str, Use)] = &[
     ("SERVICE_HOST", Honoured),
     ("SERVICE_PORT", Honoured),
     ("SNOWFLAKE_ACCOUNT", NO_SNOWFLAKE),
-    ("TEAM_REVIEW_BUDGETS", NO_FORGE),
+    ("TEAM_REVIEW_BUDGETS", Honoured),
     ("TIMESERIES_BACKEND", Honoured),
     ("TIMESERIES_BATCH_SIZE", Honoured),
     ("TIMESERIES_CREDENTIALS_PATH", NO_SNOWFLAKE),

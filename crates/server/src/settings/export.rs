@@ -1,7 +1,8 @@
 //! To whom settings hand on what analyses came to.
 
 use crate::error::ServerError;
-use crate::export::{ClickHouse, Endpoint, Export, Sink};
+use crate::export::{ClickHouse, Export, Sink};
+use crate::outgoing::Endpoint;
 use crate::settings::refusal;
 use std::path::PathBuf;
 

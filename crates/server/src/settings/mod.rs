@@ -3,8 +3,10 @@
 pub mod catalogue;
 pub(crate) mod engines;
 mod export;
+mod github;
 mod prefix;
 
+pub use github::Teams;
 pub use prefix::Prefix;
 
 use crate::analytics::metric::Metric;
@@ -43,6 +45,10 @@ pub struct Settings {
     pub semgrep_config: Option<String>,
     /// Programs that detect too.
     pub detectors: Vec<PathBuf>,
+    /// How GitHub is asked, where it is.
+    pub github: Option<crate::github::Settings>,
+    /// People and their teams.
+    pub teams: Teams,
     /// To whom what analyses came to is handed on.
     pub export: Option<Export>,
     /// The window of a query that names none.
@@ -94,6 +100,8 @@ impl Settings {
                 }
                 name => name.unwrap_or(DEFAULT_METRIC).to_owned(),
             },
+            github: github::github(get)?,
+            teams: github::teams(get)?,
             export: export::export(get)?,
             semgrep_config: get("SEMGREP_CONFIG_PATH").or_else(|| get("SEMGREP_RULES_PATH")).map(str::to_owned),
             detectors: get("DETECTOR_MODULE_PATHS").map_or(Ok(Vec::new()), |text| {

@@ -23,6 +23,11 @@ fn bad_values_are_told_at_the_start() {
         ("PROVENANCE_RISK_HIGH_SEVERITY_THRESHOLD", "many"),
         ("PROVENANCE_POLICY_WARN_THRESHOLDS", "{\"sqli\":-1}"),
         ("PROVENANCE_PROVENANCE_BLOCK_ON_UNKNOWN", "perhaps"),
+        ("PROVENANCE_GITHUB_AGENT_MAP", "[]"),
+        ("PROVENANCE_GITHUB_BASE_URL", "github.example"),
+        ("PROVENANCE_GITHUB_CACHE_TTL_SECONDS", "long"),
+        ("PROVENANCE_GITHUB_REVIEWER_TEAM_MAP", "jo"),
+        ("PROVENANCE_GITHUB_TEAM_REVIEW_BUDGETS", "{\"core\":-1}"),
         ("PROVENANCE_SERVICE_HOST", "localhost"),
         ("PROVENANCE_TIMESERIES_BACKEND", "bigquery"),
         ("PROVENANCE_TIMESERIES_BACKEND", "tape"),
@@ -53,9 +58,17 @@ fn programs_that_are_not_there_end_the_start() {
 }
 
 #[test]
+fn a_token_is_not_sent_in_plain_text() {
+    let token = ("PROVENANCE_GITHUB_TOKEN", "t");
+    for (url, fine) in [("http://127.0.0.1:1", true), ("https://a.example", true), ("http://a.example", false)] {
+        assert_eq!(settings(&[token, ("PROVENANCE_GITHUB_BASE_URL", url)]).is_ok(), fine, "{url}");
+    }
+}
+
+#[test]
 fn a_database_needs_its_address() {
     let backend = ("PROVENANCE_TIMESERIES_BACKEND", "clickhouse");
-    for url in [None, Some("https://a.example"), Some("a.example")] {
+    for url in [None, Some("a.example")] {
         let pairs: Vec<_> = [backend].into_iter().chain(url.map(|url| ("PROVENANCE_CLICKHOUSE_URL", url))).collect();
         assert!(settings(&pairs).unwrap_err().contains("PROVENANCE_CLICKHOUSE_URL"), "{url:?}");
     }
@@ -79,6 +92,9 @@ fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
             &[("PROVENANCE_TIMESERIES_BACKEND", "clickhouse"), ("PROVENANCE_CLICKHOUSE_URL", "http://localhost:8123")]
         }
         "TIMESERIES_BATCH_SIZE" => &[("PROVENANCE_TIMESERIES_BACKEND", "file")],
+        "GITHUB_AGENT_LABEL_PREFIX" | "GITHUB_AGENT_MAP" | "GITHUB_BASE_URL" | "GITHUB_CACHE_TTL_SECONDS" => {
+            &[("PROVENANCE_GITHUB_TOKEN", "t")]
+        }
         "DECISION_KEY_ID" => &[("PROVENANCE_DECISION_SIGNING_KEY", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")],
         _ => &[],
     }
@@ -89,6 +105,10 @@ fn database(set: &Settings) -> &ClickHouse {
         Some(Sink::ClickHouse(database)) => database,
         _ => panic!("no database"),
     }
+}
+
+fn hub(set: &Settings) -> &crate::github::Settings {
+    set.github.as_ref().unwrap()
 }
 
 fn file(set: &Settings) -> &str {
@@ -113,7 +133,7 @@ fn honoured(name: &str) -> (&'static str, fn(&Settings) -> bool) {
         }
         "CLICKHOUSE_DATABASE" => ("db", |set| database(set).database == "db"),
         "CLICKHOUSE_PASSWORD" => ("p", |set| database(set).login == Some(("me".into(), "p".into()))),
-        "CLICKHOUSE_URL" => ("http://h:1", |set| database(set).endpoint.to_string() == "h:1"),
+        "CLICKHOUSE_URL" => ("http://h:1", |set| database(set).endpoint.to_string() == "http://h:1"),
         "CLICKHOUSE_USER" => ("u", |set| database(set).login == Some(("u".into(), "secret".into()))),
         "DECISION_KEY_ID" => ("me", |set| set.decision_key.as_ref().is_some_and(|key| key.verifier().name() == "me")),
         "DECISION_SIGNING_KEY" => ("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", |set| {
@@ -121,6 +141,17 @@ fn honoured(name: &str) -> (&'static str, fn(&Settings) -> bool) {
         }),
         "DEFAULT_POLICY_VERSION" => ("house-3", |set| set.policy.version().starts_with("house-3+")),
         "DETECTOR_MODULE_PATHS" => ("/a,/b", |set| set.detectors.len() == 2),
+        "GITHUB_AGENT_LABEL_PREFIX" => ("by:", |set| hub(set).label_prefix == "by:"),
+        "GITHUB_AGENT_MAP" => (r#"{"Jo":"codex"}"#, |set| hub(set).agents["jo"] == "codex"),
+        "GITHUB_BASE_URL" => {
+            ("https://ghe.example/api/v3", |set| hub(set).endpoint.to_string() == "https://ghe.example/api/v3")
+        }
+        "GITHUB_CACHE_TTL_SECONDS" => ("5", |set| hub(set).ttl.as_secs() == 30),
+        "GITHUB_REVIEWER_TEAM_MAP" => (r#"{"Jo":"core"}"#, |set| set.teams.of_login["jo"] == "core"),
+        "GITHUB_TEAM_REVIEW_BUDGETS" | "TEAM_REVIEW_BUDGETS" => (r#"{"core":2}"#, |set| set.teams.budgets["core"] == 2),
+        "GITHUB_TOKEN" => {
+            ("t", |set| hub(set).endpoint.to_string() == "https://api.github.com" && hub(set).token == "t")
+        }
         "POLICY_BLOCK_THRESHOLDS" => (r#"{"sqli":2}"#, |set| set.policy.category["sqli"].block == Some(2)),
         "POLICY_WARN_THRESHOLDS" => (r#"{"sqli":2}"#, |set| set.policy.category["sqli"].warn == Some(2)),
         "RISK_HIGH_SEVERITY_THRESHOLD" => ("5", |set| set.policy.severity[&Severity::High].warn == Some(5)),

@@ -6,6 +6,7 @@ mod trailers;
 
 pub use agent_trace::{AgentTrace, TraceError};
 pub(super) use git_ai::notes;
+pub use trailers::agent_of_commit;
 pub(super) use trailers::commit_claims;
 
 use crate::lines::LineNumber;

@@ -3,6 +3,7 @@
 use crate::attribution::agents::{agent_name, agent_of_account, agent_of_address, agent_of_trailer};
 use crate::attribution::claim::{Author, Claim, Method};
 use crate::change::CommitRow;
+use agentprov_model::EventTime;
 
 /// What a commit says about who wrote its lines. It speaks of the commit as a whole.
 pub(crate) fn commit_claims(commit: &CommitRow) -> Vec<Claim> {
@@ -23,6 +24,18 @@ pub(crate) fn commit_claims(commit: &CommitRow) -> Vec<Claim> {
         add(Claim::said(Method::CommitAuthor, Author::Agent(agent.to_owned()), said_in));
     }
     claims
+}
+
+/// The agent that a commit names, by trailers of its message or its author.
+pub fn agent_of_commit(message: &str, author: &str, address: &str) -> Option<String> {
+    let commit = CommitRow {
+        id: String::new(),
+        parents: Vec::new(),
+        author: (author.to_owned(), address.to_owned()),
+        time: EventTime::from_nanos(0),
+        message: message.to_owned(),
+    };
+    commit_claims(&commit).first().map(|claim| claim.author.name().to_owned())
 }
 
 fn trailer_claim(key: &str, value: &str, commit: &str) -> Option<Claim> {
