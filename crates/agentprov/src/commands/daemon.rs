@@ -23,6 +23,9 @@ pub(crate) struct Serve {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8574")]
     listen: SocketAddr,
+    /// Take traces and logs of agents there too, as OTLP over HTTP (usually 127.0.0.1:4318)
+    #[arg(long, value_name = "ADDRESS")]
+    otlp: Option<SocketAddr>,
     /// Ask for no token; on loopback addresses only
     #[arg(long)]
     no_auth: bool,
@@ -48,12 +51,17 @@ impl Serve {
             let _ = writeln!(anstream::stderr(), "warning: {name} is no known setting");
         }
         let argv = vec!["agentprov".to_owned(), "daemon".to_owned(), "serve".to_owned()];
-        let options = Options { listen: self.listen, no_auth: self.no_auth, hosts: self.hosts, settings, argv };
+        let (listen, otlp, no_auth, hosts) = (self.listen, self.otlp, self.no_auth, self.hosts);
+        let options = Options { listen, otlp, no_auth, hosts, settings, argv };
         let store = context.store_or_new()?;
         serve(store, options, |started| {
             let mut err = anstream::stderr().lock();
             // Whoever started us may not read what we say.
             let _ = writeln!(err, "listening on http://{}", started.listen);
+            let _ = match started.otlp {
+                Some(address) => writeln!(err, "traces and logs on http://{address}"),
+                None => Ok(()),
+            };
             let _ = match started.token_file {
                 Some(file) => writeln!(err, "token in {}", file.display()),
                 None => Ok(()),
