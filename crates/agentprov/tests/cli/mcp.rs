@@ -1,6 +1,6 @@
 //! An MCP server behind the relay: nothing changes for the agent, and what passes is known.
 
-use crate::place::{PROGRAM, Place, Said, has};
+use crate::place::{PROGRAM, Place, Said, has, python_packages};
 use agentprov_model::mcp::{McpDeed, McpOutcome, McpSaid, McpSide};
 use agentprov_model::{Vantage, What};
 use std::io::{BufRead, BufReader, Write};
@@ -303,30 +303,13 @@ async def main():
 asyncio.run(main())
 "#;
 
-/// Folder with the SDK, installed once; None where it can't be had.
-fn sdk() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mcp-sdk");
-    if folder.join("mcp").is_dir() {
-        return Some(folder);
-    }
-    let draft = folder.with_extension(std::process::id().to_string());
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--retries", "0"];
-    let mut command = Command::new("python3");
-    let done = command.args(pip).args(["--timeout", "10", "--target"]).arg(&draft).arg("mcp<2").output().ok()?;
-    if done.status.success() && std::fs::rename(&draft, &folder).is_ok() {
-        return Some(folder);
-    }
-    let _ = std::fs::remove_dir_all(&draft);
-    None
-}
-
 #[test]
 fn the_official_sdk_notices_no_relay() {
     let test = "the_official_sdk_notices_no_relay";
     if !has(test, "python3") {
         return;
     }
-    let Some(folder) = sdk() else {
+    let Some(folder) = python_packages("mcp", &["mcp<2"]) else {
         println!("SKIP {test}: the MCP SDK can't be installed from PyPI");
         return;
     };

@@ -1,12 +1,11 @@
 //! What agents export as OpenTelemetry: decoded, appended once, and held against what hooks told.
 
-use crate::place::{PROGRAM, Place, has};
+use crate::place::{PROGRAM, Place, has, python_packages};
 use agentprov_model::declared::{Agent, Deed};
 use agentprov_model::{Fact, Vantage, What};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -142,9 +141,47 @@ fn an_exported_call_joins_the_call_of_the_hooks_once() {
     }
     let runs = place.run(["runs", "--json"]).ok().json();
     assert_eq!(runs["runs"].as_array().map(Vec::len), Some(1), "{runs}");
-    let shown = place.run(["show", "claude-s-1"]).ok().stdout;
-    assert_eq!(shown.matches("make test").count(), 2, "two calls, not four: {shown}");
+    let document = place.run(["reconcile", "claude-s-1", "--json"]).json();
+    let calls = document["calls"].as_array().expect("a list");
+    assert_eq!(calls.len(), 2, "{document}");
+    for call in calls {
+        assert_eq!(call["witnesses"], json!(["hook", "otlp"]), "{call}");
+    }
+    assert_eq!(calls[0]["differences"], Value::Null, "{document}");
+    let difference = &calls[1]["differences"][0];
+    assert_eq!((&calls[1]["tool_call_id"], &difference["kind"]), (&json!("toolu_2"), &json!("contradiction")));
+    assert_eq!(
+        difference["what"], "its witnesses differ in input: hook says 'make test', otlp says 'rm -rf build'",
+        "{document}"
+    );
+    assert_eq!(difference["evidence"].as_array().map(Vec::len), Some(2), "{document}");
+    for view in ["show", "reconcile"] {
+        let text = place.run([view, "claude-s-1"]).stdout;
+        assert_eq!(text.matches("told by hook, otlp").count(), 2, "{text}");
+        assert_eq!(text.matches("its witnesses differ in input").count(), 1, "{text}");
+    }
     place.run(["verify", "claude-s-1"]).ok();
+}
+
+#[test]
+fn what_telemetry_leaves_open_contradicts_nobody() {
+    let place = Place::new();
+    place.run(["init"]).ok();
+    for (id, event) in [("toolu_1", "PreToolUse"), ("toolu_1", "PostToolUse"), ("toolu_2", "PreToolUse")] {
+        hook(&place, event, id, "make test");
+    }
+    let receiver = Receiver::start(&place);
+    let bare = |number, id: &str, more: &[(&str, Value)]| {
+        let known = [("gen_ai.tool.name", text("Bash")), ("gen_ai.tool.call.id", text(id))];
+        span(number, "execute_tool", &[&known, more].concat())
+    };
+    let cut = ("gen_ai.tool.call.arguments", text("{\"command\": \"make te"));
+    receiver.json("/v1/traces", &traces("claude-code", &[bare(1, "toolu_1", &[]), bare(2, "toolu_2", &[cut])]));
+    let document = place.run(["reconcile", "claude-s-1", "--json"]).json();
+    let calls = document["calls"].as_array().expect("a list");
+    assert_eq!(calls.len(), 2, "{document}");
+    assert!(calls.iter().all(|call| call["differences"].is_null()), "{document}");
+    assert_eq!(calls[1]["status"], "completed", "the end that no hook told: {document}");
 }
 
 #[test]
@@ -308,31 +345,14 @@ logger.warning("words", extra={"gen_ai.conversation.id": "sdk-" + packing, "even
 logs.shutdown()
 "#;
 
-/// Folder with the SDK, installed once; None where it can't be had.
-fn sdk() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("otel-sdk");
-    if folder.join("opentelemetry").is_dir() {
-        return Some(folder);
-    }
-    let draft = folder.with_extension(std::process::id().to_string());
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--retries", "0"];
-    let packages = ["opentelemetry-sdk<2", "opentelemetry-exporter-otlp-proto-http<2"];
-    let mut command = Command::new("python3");
-    let done = command.args(pip).args(["--timeout", "10", "--target"]).arg(&draft).args(packages).output().ok()?;
-    if done.status.success() && std::fs::rename(&draft, &folder).is_ok() {
-        return Some(folder);
-    }
-    let _ = std::fs::remove_dir_all(&draft);
-    None
-}
-
 #[test]
 fn the_official_sdk_exports_traces_and_logs() {
     let test = "the_official_sdk_exports_traces_and_logs";
     if !has(test, "python3") {
         return;
     }
-    let Some(folder) = sdk() else {
+    let packages = ["opentelemetry-sdk<2", "opentelemetry-exporter-otlp-proto-http<2"];
+    let Some(folder) = python_packages("opentelemetry", &packages) else {
         println!("SKIP {test}: the OpenTelemetry SDK can't be installed from PyPI");
         return;
     };

@@ -150,3 +150,20 @@ pub(crate) fn has(test: &str, program: &str) -> bool {
     }
     found
 }
+
+/// Folder with packages from PyPI that give this module, installed once; None where they can't be had.
+pub(crate) fn python_packages(module: &str, packages: &[&str]) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{module}-sdk"));
+    if folder.join(module).is_dir() {
+        return Some(folder);
+    }
+    let draft = folder.with_extension(std::process::id().to_string());
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--retries", "0"];
+    let mut command = Command::new("python3");
+    let done = command.args(pip).args(["--timeout", "10", "--target"]).arg(&draft).args(packages).output().ok()?;
+    if done.status.success() && std::fs::rename(&draft, &folder).is_ok() {
+        return Some(folder);
+    }
+    let _ = std::fs::remove_dir_all(&draft);
+    None
+}

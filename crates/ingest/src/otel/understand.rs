@@ -2,8 +2,8 @@
 
 use super::{Record, Signal};
 use crate::hooks::declare_told;
-use agentprov_model::EventTime;
-use agentprov_model::declared::{Agent, CallEnded, CallStarted, CommandKey, Declared, Deed, ToolClass, ToolInput};
+use agentprov_model::declared::{Agent, CallEnded, CallStarted, CommandKey, Declared, Deed, ToolInput};
+use agentprov_model::{EventTime, OsBytes};
 use serde_json::{Map, Value, json};
 
 /// Beginnings of service names, and whose they are.
@@ -191,18 +191,36 @@ impl Reading<'_> {
         let mut declared = declare_told(self.agent, message, self.key);
         declared.event.clone_from(&self.record.name);
         declared.trace.clone_from(&self.record.trace);
-        if self.arguments().is_none() {
-            forget_input(&mut declared.deed);
-        }
+        let told = self.arguments().is_some();
+        forget_input(&mut declared.deed, |input| told && is_placed(input));
         declared
     }
 }
 
-/// A call whose input was not told must not seem to have had an empty one. The name of an MCP tool tells enough.
-fn forget_input(deed: &mut Deed) {
+/// A call whose input was not told must not seem to have had another one than witnesses that know it say.
+fn forget_input(deed: &mut Deed, known: impl Fn(&ToolInput) -> bool) {
     match deed {
-        Deed::CallStarted(CallStarted { class, input, .. }) if *class != ToolClass::Mcp => *input = ToolInput::Other,
-        Deed::CallEnded(CallEnded { input, .. }) if !matches!(input, Some(ToolInput::Mcp { .. })) => *input = None,
+        Deed::CallStarted(CallStarted { input, .. }) if !known(input) => *input = nameless(input),
+        Deed::CallEnded(CallEnded { input, .. }) if !input.as_ref().is_some_and(known) => {
+            *input = input.as_ref().map(nameless).filter(|input| *input != ToolInput::Other);
+        }
         _ => {}
+    }
+}
+
+/// What is left of an input that is not known: the name of an MCP tool tells enough.
+fn nameless(input: &ToolInput) -> ToolInput {
+    match input {
+        ToolInput::Mcp { .. } => input.clone(),
+        _ => ToolInput::Other,
+    }
+}
+
+/// Paths name files only where the folder is known from which they are meant, and telemetry does not name it.
+fn is_placed(input: &ToolInput) -> bool {
+    let absolute = |path: &OsBytes| path.as_bytes().first() == Some(&b'/');
+    match input {
+        ToolInput::Paths(paths) => !paths.is_empty() && paths.iter().all(absolute),
+        other => other.written().into_iter().all(absolute),
     }
 }
