@@ -10,7 +10,7 @@ use crate::attempts::attempts;
 use crate::coverage::coverage;
 use crate::error::GraphError;
 use crate::processes::ProcessTable;
-use crate::tool_calls::{BindingState, Session, ToolCalls};
+use crate::tool_calls::{BindingState, Session, ToolCalls, call_witnesses};
 use agentprov_model::{ClaimClass, IndexKey, KeyKind, ProcessId, What, schema};
 use agentprov_store::{Reader, RunRow};
 use serde::Serialize;
@@ -165,7 +165,8 @@ pub fn reconcile_loaded(
     let recorded = !processes.is_empty();
     let sides = Sides::new(processes, tool_calls);
     let undeclared = sides.undeclared();
-    let calls = calls::rows(tool_calls, processes, &undeclared, &absence, recorded);
+    let witnesses = call_witnesses(reader, run)?;
+    let calls = calls::rows(tool_calls, processes, &undeclared, &witnesses, &absence, recorded);
     let scaffolding = sides.scaffolding();
     let counts = counts(&calls, &undeclared, tool_calls);
     let sessions = tool_calls.sessions.iter().map(|session| session_row(session, &undeclared)).collect();

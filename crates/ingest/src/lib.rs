@@ -10,6 +10,7 @@ pub mod intake;
 pub mod judge;
 pub mod lines;
 pub mod mcp;
+pub mod otel;
 pub mod receivers;
 pub mod recording;
 pub mod recovery;

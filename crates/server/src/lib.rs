@@ -1,4 +1,5 @@
-//! The HTTP service: it takes changes to review, keeps them until they are decided, and answers questions about them.
+//! The HTTP service: it takes changes to review, keeps them until they are decided, and answers questions about
+//! them. On a port of its own it takes what agents export as OpenTelemetry.
 //!
 //! Invariants:
 //! - What was answered with 202 is decided, whatever kills the process: it is in the store before the answer leaves.
@@ -13,6 +14,7 @@ pub mod export;
 pub mod github;
 pub mod http;
 pub mod lock;
+pub mod otlp;
 pub mod outgoing;
 pub mod settings;
 pub mod token;

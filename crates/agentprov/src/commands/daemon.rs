@@ -28,6 +28,9 @@ pub(crate) struct Serve {
     /// Where to listen [default: 127.0.0.1:8574, or PROVENANCE_SERVICE_HOST and PROVENANCE_SERVICE_PORT]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Take traces and logs of agents there too, as OTLP over HTTP (usually 127.0.0.1:4318)
+    #[arg(long, value_name = "ADDRESS")]
+    otlp: Option<SocketAddr>,
     /// Ask for no token; on loopback addresses only
     #[arg(long)]
     no_auth: bool,
@@ -61,12 +64,17 @@ impl Serve {
         }
         let listen = self.listen.unwrap_or_else(|| settings.listen.over(LISTEN));
         let argv = vec!["agentprov".to_owned(), "daemon".to_owned(), "serve".to_owned()];
-        let options = Options { listen, no_auth: self.no_auth, hosts: self.hosts, settings, argv };
+        let (otlp, no_auth, hosts) = (self.otlp, self.no_auth, self.hosts);
+        let options = Options { listen, otlp, no_auth, hosts, settings, argv };
         let store = context.store_or_new()?;
         serve(store, options, |started| {
             let mut err = anstream::stderr().lock();
             // Whoever started us may not read what we say.
             let _ = writeln!(err, "listening on http://{}", started.listen);
+            let _ = match started.otlp {
+                Some(address) => writeln!(err, "traces and logs on http://{address}"),
+                None => Ok(()),
+            };
             let _ = match started.token_file {
                 Some(file) => writeln!(err, "token in {}", file.display()),
                 None => Ok(()),

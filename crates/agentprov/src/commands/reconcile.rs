@@ -148,6 +148,9 @@ fn print_call(out: &mut impl Write, call: &CallRow) -> io::Result<()> {
         told,
         styled(style, call.state.name().replace('_', " ")),
     )?;
+    if call.witnesses.len() > 1 {
+        writeln!(out, "      {}", styled(QUIET, format!("told by {}", call.witnesses.join(", "))))?;
+    }
     for difference in &call.differences {
         let line = format!("{} [{}]", difference.what, difference.evidence.join(" "));
         writeln!(out, "      {}", styled(BAD, line))?;

@@ -23,6 +23,7 @@ mod hooks;
 mod launch;
 mod mcp;
 mod memory;
+mod otlp;
 mod outlived;
 mod place;
 mod prove;

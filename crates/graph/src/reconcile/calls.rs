@@ -4,11 +4,14 @@ use super::Absence;
 use super::undeclared::{UndeclaredRow, deed};
 use crate::processes::{Process, ProcessTable};
 use crate::timeline::{command_line, tool_input};
-use crate::tool_calls::{Binding, BindingState, Call, CallNo, ClosedBy, Deed, Effect, Rung, ToolCalls};
-use agentprov_model::declared::{CallStatus, IdOrigin, ToolClass, ToolInput};
+use crate::tool_calls::{
+    Binding, BindingState, Call, CallNo, CallWitnesses, ClosedBy, Contradiction, Deed, Effect, Rung, ToolCalls,
+};
+use agentprov_model::declared::{CallId, CallStatus, IdOrigin, ToolClass, ToolInput};
 use agentprov_model::network::SocketAddress;
-use agentprov_model::{EventId, OsBytes};
+use agentprov_model::{EventId, OsBytes, SessionId};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// Where a call stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -91,6 +94,9 @@ pub struct CallRow {
     /// Addresses that it reached for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<NetworkRow>,
+    /// Vantages that tell of it; of calls whose id is synthetic it is not known which vantage means which.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<&'static str>,
     /// Facts that declare it.
     pub evidence: Vec<String>,
 }
@@ -170,10 +176,12 @@ pub(super) fn rows(
     tool_calls: &ToolCalls,
     processes: &ProcessTable,
     undeclared: &[UndeclaredRow],
+    witnesses: &[CallWitnesses],
     absence: &Absence,
     recorded: bool,
 ) -> Vec<CallRow> {
-    let desk = Desk { tool_calls, processes, undeclared, absence, recorded };
+    let witnesses = witnesses.iter().map(|told| ((told.session.as_ref(), &told.call), told)).collect();
+    let desk = Desk { tool_calls, processes, undeclared, witnesses, absence, recorded };
     (0..tool_calls.calls.len()).map(|no| desk.row(no)).collect()
 }
 
@@ -181,6 +189,7 @@ struct Desk<'d> {
     tool_calls: &'d ToolCalls,
     processes: &'d ProcessTable,
     undeclared: &'d [UndeclaredRow],
+    witnesses: HashMap<(Option<&'d SessionId>, &'d CallId), &'d CallWitnesses>,
     absence: &'d Absence,
     recorded: bool,
 }
@@ -212,8 +221,13 @@ impl Desk<'_> {
             files: effects.iter().filter_map(|effect| self.file(no, effect)).collect(),
             network: effects.iter().filter_map(|effect| self.connection(no, effect)).collect(),
             processes,
+            witnesses: self.witnesses(call).iter().flat_map(|told| &told.vantages).map(|told| told.name()).collect(),
             evidence: told.map(|told| told.event.to_string()).collect(),
         }
+    }
+
+    fn witnesses(&self, call: &Call) -> Option<&CallWitnesses> {
+        self.witnesses.get(&(call.session.as_ref(), &call.id)).copied()
     }
 
     fn state(&self, no: CallNo, processes: &[ProcessLink], effects: &[&Effect]) -> CallState {
@@ -305,6 +319,7 @@ impl Desk<'_> {
         found.extend(other_content(call, &bound));
         found.extend(other_kind(call, &bound));
         found.extend(self.other_outcome(no, call));
+        found.extend(self.witnesses(call).iter().flat_map(|told| &told.contradictions).map(contradiction));
         if state == CallState::Unmatched {
             found.extend(self.instead(call));
         }
@@ -343,6 +358,18 @@ impl Desk<'_> {
         let acting: Vec<&UndeclaredRow> = rows.iter().copied().filter(|row| !row.effects.is_empty()).collect();
         let (([row], _) | (_, [row])) = (rows.as_slice(), acting.as_slice()) else { return None };
         Some(Difference { kind, what: format!("{words}: {}", row.what), evidence: row.evidence.clone() })
+    }
+}
+
+/// Witnesses of one call that say different things.
+fn contradiction(found: &Contradiction) -> Difference {
+    let said = found.said.iter().map(|(vantage, value, _)| format!("{} says '{value}'", vantage.name()));
+    let said: Vec<String> = said.collect();
+    let events: Vec<EventId> = found.said.iter().map(|(_, _, event)| *event).collect();
+    Difference {
+        kind: "contradiction",
+        what: format!("its witnesses differ in {}: {}", found.about.name(), said.join(", ")),
+        evidence: texts(&events),
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Saying {
     pub event: EventId,
     /// The process that carried it.
     pub carrier: Option<ProcessId>,
-    /// It was read from a session file afterwards, not told while it happened.
+    /// It was read from a session file or exported afterwards, not told while it happened.
     pub afterwards: bool,
     /// What it says.
     pub declared: Declared,
@@ -46,7 +46,7 @@ fn saying(seq: Seq, fact: Fact, processes: &ProcessTable, lookup: &Lookup<'_>) -
     let carrier = declared.anchor.as_ref().map(|anchor| lookup.id(anchor, &anchor.carrier)).or(fact.process);
     // The recorder's clock: a step of the wall clock between the two must not move a call.
     let seen = carrier.and_then(|carrier| processes.find(&carrier)).map(|process| process.started_at);
-    let afterwards = fact.vantage == Vantage::Transcript;
+    let afterwards = matches!(fact.vantage, Vantage::Transcript | Vantage::Otlp);
     let at = seen.unwrap_or(fact.at);
     Some(Saying { at, seq, event: fact.id, carrier, afterwards, declared: *declared })
 }
@@ -163,7 +163,7 @@ impl Call {
 /// Puts the calls together. `agent_of` names the agent's process for each saying, by its place.
 pub(super) fn calls(sayings: &[Saying], agent_of: &[Option<ProcessId>], processes: &ProcessTable) -> Vec<Call> {
     let mut builder = Builder { calls: Vec::new(), by_id: HashMap::new() };
-    // A session file adds what was not told while it happened; its times are coarser and must not move a window.
+    // Session files and telemetry add what was not told while it happened; their times must not move a window.
     for afterwards in [false, true] {
         for (saying, agent) in sayings.iter().zip(agent_of).filter(|(saying, _)| saying.afterwards == afterwards) {
             builder.take(saying, *agent);

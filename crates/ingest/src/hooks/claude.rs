@@ -8,7 +8,12 @@ use agentprov_model::declared::{Agent, CallEnded, CallId, CallStatus, Declared, 
 use serde_json::Value;
 
 pub(super) fn declare(fields: &mut Fields<'_>) -> Declared {
-    let mut declared = begin(Agent::Claude, &SNAKE, fields);
+    declare_for(Agent::Claude, fields)
+}
+
+/// The same form, told of another agent.
+pub(super) fn declare_for(agent: Agent, fields: &mut Fields<'_>) -> Declared {
+    let mut declared = begin(agent, &SNAKE, fields);
     declared.deed = deed(&declared, fields);
     declared
 }

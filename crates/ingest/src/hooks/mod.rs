@@ -27,6 +27,7 @@ pub use spool::{Spool, SpoolError};
 use agentprov_model::EventTime;
 use agentprov_model::declared::{Agent, CommandKey, Declared, Deed};
 use fields::Fields;
+use serde_json::{Map, Value};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Now, for hooks and drains: a hook has no recorder's clock at hand.
@@ -49,7 +50,16 @@ pub fn declare(agent: Agent, message: &[u8], key: &CommandKey) -> Declared {
         Agent::Gemini => gemini::declare(&mut fields),
         Agent::Cursor => cursor::declare(&mut fields),
         Agent::Copilot => copilot::declare(&mut fields),
+        Agent::Other => claude::declare_for(agent, &mut fields),
     };
+    declared.other = fields.rest();
+    declared
+}
+
+/// Understands what another vantage tells of any agent, put into the form of Claude Code's messages.
+pub(crate) fn declare_told(agent: Agent, told: Map<String, Value>, key: &CommandKey) -> Declared {
+    let mut fields = Fields::of(told, key);
+    let mut declared = claude::declare_for(agent, &mut fields);
     declared.other = fields.rest();
     declared
 }

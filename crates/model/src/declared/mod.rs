@@ -43,10 +43,12 @@ pub enum Agent {
     Cursor,
     /// Copilot.
     Copilot,
+    /// One that is known from its telemetry alone.
+    Other,
 }
 
 impl Agent {
-    /// Every agent.
+    /// Every agent whose hooks are understood.
     pub const ALL: [Self; 5] = [Self::Claude, Self::Codex, Self::Gemini, Self::Cursor, Self::Copilot];
 
     /// The name as it stands in documents and on the command line.
@@ -57,6 +59,7 @@ impl Agent {
             Self::Gemini => "gemini",
             Self::Cursor => "cursor",
             Self::Copilot => "copilot",
+            Self::Other => "agent",
         }
     }
 
