@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod analytics;
 pub mod error;
 pub mod http;
+pub mod llm_proxy;
 pub mod lock;
 pub mod settings;
 pub mod token;

@@ -76,7 +76,8 @@ pub fn evidence_of(fact: &Fact) -> Evidence {
         | What::IngestBatch(_)
         | What::RawLines(_)
         | What::Declared(_)
-        | What::Mcp(_) => {}
+        | What::Mcp(_)
+        | What::Llm(_) => {}
     }
     if !fact.redacted.is_empty() {
         let receipts = serde_json::to_value(&fact.redacted).unwrap_or_default();
