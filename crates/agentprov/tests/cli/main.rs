@@ -15,6 +15,7 @@ mod demo;
 mod explain;
 mod hooks;
 mod launch;
+mod llm_proxy;
 mod mcp;
 mod memory;
 mod outlived;

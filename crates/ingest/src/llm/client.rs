@@ -2,8 +2,9 @@
 
 use crate::hooks::anchor;
 use agentprov_model::declared::ProcessAnchor;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+use std::path::Path;
 
 /// Sockets whose holder is remembered: more than an agent keeps open at once.
 const MOST_REMEMBERED: usize = 256;
@@ -17,33 +18,41 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// The process that holds the client's end of a connection from `client` to `server`. None where it is gone, or
-    /// where several hold it and nothing tells which of them calls.
-    pub fn find(&mut self, client: SocketAddr, server: SocketAddr) -> Option<ProcessAnchor> {
-        let inode = socket_inode(client, server)?;
-        if let Some(known) = self.known.get(&inode) {
-            return Some(known.clone());
+    /// The process that holds each client's end of its connection to `server`, by one look at the host for all of them.
+    /// None where it is gone, or where several hold it and nothing tells which of them calls.
+    pub fn find(&mut self, clients: &[SocketAddr], server: SocketAddr) -> Vec<Option<ProcessAnchor>> {
+        let inodes = socket_inodes(clients, server);
+        let new: HashSet<u64> =
+            inodes.iter().flatten().copied().filter(|inode| !self.known.contains_key(inode)).collect();
+        if self.known.len() + new.len() > MOST_REMEMBERED {
+            self.known.retain(|inode, _| inodes.contains(&Some(*inode)));
         }
-        let mut holders = holders(inode);
-        let pid = holders.pop().filter(|_| holders.is_empty())?;
-        let found = anchor::of(pid).ok()?;
-        if self.known.len() >= MOST_REMEMBERED {
-            self.known.clear();
+        for (inode, pids) in holders(&new) {
+            if let [pid] = pids.as_slice()
+                && let Ok(found) = anchor::of(*pid)
+            {
+                self.known.insert(inode, found);
+            }
         }
-        self.known.insert(inode, found.clone());
-        Some(found)
+        inodes.into_iter().map(|inode| self.known.get(&inode?).cloned()).collect()
     }
 }
 
-/// The inode of the client's end, from the kernel's table.
-fn socket_inode(client: SocketAddr, server: SocketAddr) -> Option<u64> {
-    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
-    let (client, server) = (table_address(client)?, table_address(server)?);
-    let line = table.lines().take(MOST_SOCKETS).find(|line| {
-        let mut fields = line.split_ascii_whitespace().skip(1);
-        fields.next() == Some(client.as_str()) && fields.next() == Some(server.as_str())
-    })?;
-    line.split_ascii_whitespace().nth(9)?.parse().ok().filter(|inode| *inode != 0)
+/// The inodes of the clients' ends, from the kernel's table.
+fn socket_inodes(clients: &[SocketAddr], server: SocketAddr) -> Vec<Option<u64>> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let server = table_address(server);
+    let mut inodes = HashMap::new();
+    for line in table.lines().take(MOST_SOCKETS) {
+        let fields: Vec<&str> = line.split_ascii_whitespace().take(10).collect();
+        if let [_, local, remote, .., inode] = fields.as_slice()
+            && server.as_deref() == Some(*remote)
+            && let Some(inode) = inode.parse().ok().filter(|inode| *inode != 0)
+        {
+            inodes.insert(*local, inode);
+        }
+    }
+    clients.iter().map(|client| inodes.get(table_address(*client)?.as_str()).copied()).collect()
 }
 
 /// An address as the table writes it: the four bytes as one number of the host's order.
@@ -52,16 +61,26 @@ fn table_address(address: SocketAddr) -> Option<String> {
     Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port()))
 }
 
-/// Processes that have the socket open and can be looked at.
-fn holders(inode: u64) -> Vec<u32> {
-    let name = format!("socket:[{inode}]");
-    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| {
-        let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-        open.flatten().any(|file| std::fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == name.as_str()))
-    })
-    .collect()
+/// Processes that have the sockets open and can be looked at, by socket.
+fn holders(inodes: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
+    let mut found: HashMap<u64, Vec<u32>> = HashMap::new();
+    if inodes.is_empty() {
+        return found;
+    }
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        let held: HashSet<u64> = open.filter_map(|file| socket(&std::fs::read_link(file.path()).ok()?)).collect();
+        for inode in held.intersection(inodes) {
+            found.entry(*inode).or_default().push(pid);
+        }
+    }
+    found
+}
+
+/// The inode, where a descriptor's link is of a socket.
+fn socket(link: &Path) -> Option<u64> {
+    link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
 #[cfg(test)]
@@ -76,10 +95,12 @@ mod tests {
         let stream = TcpStream::connect(server).expect("it is reached");
         let client = stream.local_addr().expect("its address");
         let mut clients = Clients::default();
-        let found = clients.find(client, server).expect("it is us");
-        assert_eq!(found.carrier.pid, std::process::id());
-        assert_eq!(clients.find(client, server), Some(found), "the second look is remembered");
+        let other = TcpStream::connect(server).expect("it is reached");
+        let both = [client, other.local_addr().expect("its address")];
+        let found = clients.find(&both, server);
+        assert!(found.iter().all(|found| found.as_ref().is_some_and(|found| found.carrier.pid == std::process::id())));
+        assert_eq!(clients.find(&both, server), found, "the second look is remembered");
         drop(stream);
-        assert_eq!(clients.find(client, server), None, "nobody holds it");
+        assert_eq!(clients.find(&[client], server), [None], "nobody holds it");
     }
 }

@@ -79,7 +79,7 @@ pub(super) async fn handle(
     };
     let method = parts.method.to_string();
     let (desk, prompts) = (forwarder.desk.clone(), forwarder.prompts);
-    let passage = Passage::begin(desk, client, prompts, upstream.vendor(), method, path.to_owned());
+    let mut passage = Passage::begin(desk, client, prompts, upstream.vendor(), method, path.to_owned());
     parts.uri = match upstream.address(path, parts.uri.query()) {
         Ok(address) => address,
         Err(error) => return not_reached(passage, upstream, &error),
@@ -88,7 +88,9 @@ pub(super) async fn handle(
     parts.version = axum::http::Version::HTTP_11;
     parts.extensions.clear();
     let body = passage.request(body);
-    match forwarder.client.request(Request::from_parts(parts, body)).await {
+    let answered = forwarder.client.request(Request::from_parts(parts, body)).await;
+    passage.know_client().await;
+    match answered {
         Ok(response) => {
             let (mut parts, body) = response.into_parts();
             headers::strip(&mut parts.headers);

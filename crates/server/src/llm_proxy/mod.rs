@@ -57,7 +57,7 @@ pub struct Way {
     pub base: String,
 }
 
-/// Serves until `stop` is ready. `ready` is told where to send clients once calls are taken.
+/// Serves until `end`, which is called in a thread of its own, returns. `ready` is told where to send clients once calls are taken.
 ///
 /// # Errors
 /// [`LlmProxyError`].
@@ -66,11 +66,16 @@ pub fn serve(
     upstreams: Vec<Upstream>,
     prompts: Prompts,
     ready: impl FnOnce(&[Way]) -> io::Result<()>,
-    stop: impl Future<Output = ()>,
+    end: impl FnOnce() + Send + 'static,
 ) -> Result<(), LlmProxyError> {
     let mut secret = [0u8; 16];
     getrandom::fill(&mut secret)?;
     let secret = data_encoding::HEXLOWER.encode(&secret);
+    let (ending, stop) = tokio::sync::oneshot::channel::<()>();
+    std::thread::Builder::new().name("llm-end".to_owned()).spawn(move || {
+        end();
+        drop(ending);
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(LlmProxyError::Listen)?;
@@ -90,7 +95,7 @@ pub fn serve(
         });
         tokio::select! {
             ended = axum::serve(listener, service) => ended?,
-            () = stop => {}
+            _ = stop => {}
         }
         Ok::<_, LlmProxyError>(scribe)
     });

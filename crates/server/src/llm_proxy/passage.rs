@@ -13,10 +13,14 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// A text is kept up to this length: a request and a response together fit into a record.
 const LONGEST_KEPT: usize = 32 << 10;
+
+/// A response is held back no longer than this for its client to be found.
+const LONGEST_LOOK: Duration = Duration::from_millis(100);
 
 /// A text that passes: its name, and its beginning where texts are kept.
 pub(super) struct Text {
@@ -52,6 +56,7 @@ pub(super) struct RequestBody {
 pub(super) struct Passage {
     desk: Desk,
     no: CallNo,
+    looked: Option<oneshot::Receiver<()>>,
     vendor: LlmVendor,
     method: String,
     path: String,
@@ -78,15 +83,37 @@ impl Passage {
         method: String,
         path: String,
     ) -> Self {
-        let no = desk.begin(client);
+        let (no, looked) = desk.begin(client);
         let request = Arc::new(Mutex::new(Text::new(&desk, prompts)));
         let begun = Instant::now();
-        Self { desk, no, vendor, method, path, begun, request, prompts, answer: None, outcome: LlmOutcome::Abandoned }
+        let looked = Some(looked);
+        Self {
+            desk,
+            no,
+            looked,
+            vendor,
+            method,
+            path,
+            begun,
+            request,
+            prompts,
+            answer: None,
+            outcome: LlmOutcome::Abandoned,
+        }
     }
 
     /// The request's body, which is looked at on its way.
     pub(super) fn request(&self, inner: Body) -> Body {
         Body::new(RequestBody { inner, text: self.request.clone() })
+    }
+
+    /// Waits until the client was looked for: one that has its response may close the connection, and can't be found then.
+    /// Vendors take longer, so that nothing waits here as a rule.
+    pub(super) async fn know_client(&mut self) {
+        if let Some(looked) = self.looked.take() {
+            // Late is no loss for the client: the call is then told without it.
+            let _ = tokio::time::timeout(LONGEST_LOOK, looked).await;
+        }
     }
 
     /// There is no response.

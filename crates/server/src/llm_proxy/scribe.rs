@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use tokio::sync::oneshot;
 
 /// Entries that wait; beyond, calls wait for the scribe.
 const MOST_WAITING: usize = 1_024;
@@ -34,7 +35,7 @@ pub(super) struct Desk {
 pub(super) struct CallNo(u64);
 
 enum Entry {
-    Begun(CallNo, SocketAddr),
+    Begun(CallNo, SocketAddr, oneshot::Sender<()>),
     Ended(CallNo, EventTime, Box<LlmCall>),
 }
 
@@ -60,12 +61,26 @@ impl Scribe {
 fn write_down(arriving: &Receiver<Entry>, keeper: &LlmKeeper, address: SocketAddr) {
     let mut clients = Clients::default();
     let mut open = HashMap::new();
-    for entry in arriving {
-        match entry {
-            Entry::Begun(no, client) => {
-                open.insert(no, clients.find(client, address));
+    while let Ok(first) = arriving.recv() {
+        // Calls that come at once are looked for at once.
+        let entries: Vec<Entry> = std::iter::once(first).chain(arriving.try_iter().take(MOST_WAITING)).collect();
+        let mut begun = Vec::new();
+        let mut ended = Vec::new();
+        for entry in entries {
+            match entry {
+                Entry::Begun(no, client, looked) => begun.push((no, client, looked)),
+                Entry::Ended(no, at, call) => ended.push((no, at, call)),
             }
-            Entry::Ended(no, at, call) => keeper.keep(LlmDeed::Call(call), open.remove(&no).flatten(), at),
+        }
+        let addresses: Vec<SocketAddr> = begun.iter().map(|(_, client, _)| *client).collect();
+        let found = if addresses.is_empty() { Vec::new() } else { clients.find(&addresses, address) };
+        for ((no, _, looked), found) in begun.into_iter().zip(found) {
+            open.insert(no, found);
+            // Where nobody waits any more the call is over already.
+            let _ = looked.send(());
+        }
+        for (no, at, call) in ended {
+            keeper.keep(LlmDeed::Call(call), open.remove(&no).flatten(), at);
         }
     }
 }
@@ -76,12 +91,13 @@ impl Desk {
         self.keeper.text()
     }
 
-    /// A call comes from this address.
-    pub(super) fn begin(&self, client: SocketAddr) -> CallNo {
+    /// A call comes from this address. The second is ready when the client was looked for.
+    pub(super) fn begin(&self, client: SocketAddr) -> (CallNo, oneshot::Receiver<()>) {
+        let (looking, looked) = oneshot::channel();
         let no = CallNo(self.last.fetch_add(1, Ordering::Relaxed));
         // The scribe lives as long as a desk does.
-        let _ = self.entries.send(Entry::Begun(no, client));
-        no
+        let _ = self.entries.send(Entry::Begun(no, client, looking));
+        (no, looked)
     }
 
     /// It is over. Its time is that of its end: what it caused comes after.
