@@ -87,6 +87,9 @@ pub(crate) enum Command {
     /// Run a line in a shell, in place of this process
     #[command(hide = true)]
     Launch(commands::launch::Launch),
+    /// Forward calls of models for a recording
+    #[command(hide = true)]
+    LlmProxy(commands::llm_proxy::LlmProxy),
     /// Put hooks into an agent's settings, or take them out
     Setup(commands::setup::Setup),
     /// Say what this host can capture, and what the signature is worth here

@@ -77,7 +77,7 @@ impl Context {
 }
 
 /// Takes in what hooks left. Where that can't be done now, the store is read without it, and the spool waits.
-fn take_hooks(store: &Store) {
+pub(crate) fn take_hooks(store: &Store) {
     let now = agentprov_ingest::hooks::wall_clock();
     if let Err(error) = agentprov_ingest::hooks::drain(store, now, &agentprov_capture::is_alive)
         && !matches!(error, DrainError::Store(_))

@@ -3,6 +3,7 @@
 mod declared;
 mod edge;
 mod judged;
+mod model_calls;
 mod neighbourhood;
 mod rows;
 mod story;
@@ -286,7 +287,10 @@ fn explore(
             near.effects_of_tool_call(*attempt, depth)
         }
         Found::DeclaredCall(name) => match near.tool_calls.find(name) {
-            Some((no, _)) => near.declared_call(no),
+            Some((no, _)) => {
+                near.declared_call(no)?;
+                near.intents_of(no)
+            }
             None => Ok(()),
         },
         Found::Process(process) => {
@@ -297,6 +301,7 @@ fn explore(
         Found::Event(seq, fact) => {
             near.causes_of_event(*seq, fact);
             near.effects_of_event(*seq, fact, depth);
+            near.effects_of_model_call(fact);
             near.judgements_of(fact.id)
         }
         Found::Judged(judged) => {

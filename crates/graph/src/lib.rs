@@ -12,6 +12,7 @@ pub mod evidence_manifest;
 pub mod explain;
 pub mod export;
 pub mod materialize;
+pub mod model_calls;
 pub mod objects;
 pub mod observe;
 pub mod processes;

@@ -4,6 +4,7 @@ use crate::attempts::{Attempt, AttemptState, facts_of_type};
 use crate::coverage::{ClassCoverage, coverage};
 use crate::diff::{rollout_id, snapshot_id};
 use crate::error::GraphError;
+use crate::model_calls;
 use crate::processes::{Process, ProcessTable};
 use crate::scope_context::Scopes;
 use crate::timeline::{command_line, visible};
@@ -262,12 +263,9 @@ fn failure_reason(attempt: &Attempt) -> Option<String> {
 
 fn gaps(reader: &Reader, run: &RunRow, no: AttemptNo) -> Result<Vec<String>, GraphError> {
     let facts = facts_of_type(reader, run, EventType::CoverageGap)?;
-    Ok(facts
-        .into_iter()
-        .filter(|(_, fact)| fact.attempt == no)
-        .filter_map(|(_, fact)| match fact.what {
-            What::Gap(gap) => Some(format!("{}: {}", gap.kind.name(), gap.detail)),
-            _ => None,
-        })
-        .collect())
+    let told = facts.into_iter().filter(|(_, fact)| fact.attempt == no).filter_map(|(_, fact)| match fact.what {
+        What::Gap(gap) => Some(format!("{}: {}", gap.kind.name(), gap.detail)),
+        _ => None,
+    });
+    Ok(told.chain(model_calls::silence(reader, run, Some(no))?).collect())
 }

@@ -9,6 +9,7 @@ pub mod hooks;
 pub mod intake;
 pub mod judge;
 pub mod lines;
+pub mod llm;
 pub mod mcp;
 pub mod otel;
 pub mod receivers;

@@ -3,6 +3,7 @@
 use crate::declared::Deed;
 use crate::fact::{Fact, What};
 use crate::file::FileOp;
+use crate::llm::LlmDeed;
 use crate::mcp::McpDeed;
 use crate::network::{Destination, NetworkOp, SocketAddress};
 use crate::process::ProcessOrigin;
@@ -157,6 +158,10 @@ named!(
         McpToolsChanged = "mcp_tools_changed",
         /// Something else passed between an agent and an MCP server.
         McpEvent = "mcp_event",
+        /// A model was called through the recording's proxy.
+        LlmCall = "llm_call",
+        /// A proxy for calls of models waits.
+        LlmProxy = "llm_proxy",
         /// An agent said something else of itself.
         AgentEvent = "agent_event",
     }
@@ -190,6 +195,8 @@ impl EventType {
                 | Self::McpResponse
                 | Self::McpToolsChanged
                 | Self::McpEvent
+                | Self::LlmCall
+                | Self::LlmProxy
         )
     }
 }
@@ -246,6 +253,10 @@ impl Fact {
             What::Pruned(_) => EventType::TelemetryPruned,
             What::Declared(declared) => declared_type(&declared.deed),
             What::Mcp(said) => mcp_type(&said.deed),
+            What::Llm(said) => match &said.deed {
+                LlmDeed::Call(_) => EventType::LlmCall,
+                LlmDeed::Listening { .. } => EventType::LlmProxy,
+            },
         }
     }
 
@@ -274,7 +285,7 @@ impl Fact {
     pub fn source(&self) -> &str {
         match &self.what {
             What::Telemetry(event) => return event.source.as_str(),
-            What::Declared(_) | What::Mcp(_) => return "application_context",
+            What::Declared(_) | What::Mcp(_) | What::Llm(_) => return "application_context",
             _ => {}
         }
         match self.event_type() {

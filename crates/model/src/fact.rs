@@ -8,6 +8,7 @@ use crate::decision::{Decision, ResponseAction, RiskSignal, RulesApplied};
 use crate::declared::Declared;
 use crate::file::{FileChanged, FileOpened, FileVersion, OutputKept};
 use crate::ids::{AttemptNo, EventId};
+use crate::llm::LlmSaid;
 use crate::mcp::McpSaid;
 use crate::network::NetworkCall;
 use crate::process::{PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessStarted};
@@ -199,4 +200,6 @@ pub enum What {
     Declared(Box<Declared>),
     /// Something passed between an agent and an MCP server.
     Mcp(Box<McpSaid>),
+    /// The proxy of a recording saw a call of a model, or waits for calls.
+    Llm(Box<LlmSaid>),
 }

@@ -6,14 +6,40 @@ const BLOCK: usize = 64;
 
 /// The code of a message under a key of any length.
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut block = [0u8; BLOCK];
-    if key.len() > BLOCK {
-        block[..32].copy_from_slice(&Sha256::digest(key));
-    } else {
-        block[..key.len()].copy_from_slice(key);
+    let mut running = RunningHmac::new(key);
+    running.update(message);
+    running.finish()
+}
+
+/// The code of a message that comes in pieces.
+#[derive(Clone)]
+pub struct RunningHmac {
+    inner: Sha256,
+    outer: Sha256,
+}
+
+impl RunningHmac {
+    /// Begins a message under a key of any length.
+    pub fn new(key: &[u8]) -> Self {
+        let mut block = [0u8; BLOCK];
+        if key.len() > BLOCK {
+            block[..32].copy_from_slice(&Sha256::digest(key));
+        } else {
+            block[..key.len()].copy_from_slice(key);
+        }
+        let padded = |pad: u8| Sha256::new().chain_update(block.map(|byte| byte ^ pad));
+        Self { inner: padded(0x36), outer: padded(0x5c) }
     }
-    let inner = Sha256::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(message).finalize();
-    Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.inner.update(piece);
+    }
+
+    /// The code of everything that was taken.
+    pub fn finish(self) -> [u8; 32] {
+        self.outer.chain_update(self.inner.finalize()).finalize().into()
+    }
 }
 
 #[cfg(test)]

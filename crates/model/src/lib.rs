@@ -16,6 +16,7 @@ pub mod file;
 pub mod hmac;
 pub mod ids;
 pub mod index;
+pub mod llm;
 pub mod mcp;
 pub mod network;
 pub mod os_bytes;

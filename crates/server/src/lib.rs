@@ -13,6 +13,7 @@ pub mod error;
 pub mod export;
 pub mod github;
 pub mod http;
+pub mod llm_proxy;
 pub mod lock;
 pub mod otlp;
 pub mod outgoing;

@@ -19,6 +19,7 @@ pub(crate) mod hook;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod launch;
+pub(crate) mod llm_proxy;
 pub(crate) mod man;
 pub(crate) mod mcp;
 pub(crate) mod observe;
@@ -71,6 +72,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Import(command) => command.run(&context),
         Command::Mcp(command) => command.run(&context),
         Command::Launch(command) => command.run(),
+        Command::LlmProxy(command) => command.run(&context),
         Command::Setup(command) => command.run(),
         Command::Doctor(command) => command.run(&context),
         Command::Demo(command) => command.run(),

@@ -1,10 +1,10 @@
 //! `agentprov record`.
 
-use crate::commands::launch;
 use crate::commands::record_batch::RecordBatch;
 use crate::commands::record_rules::Rules;
 use crate::commands::record_summary;
-use crate::context::{Context, absolute, current_dir};
+use crate::commands::{launch, llm_proxy};
+use crate::context::{self, Context, absolute, current_dir};
 use crate::failure::{CommandResult, Failure, NOT_STARTED};
 use crate::render;
 use agentprov_capture::{Backend, Command, KeepOutput, Limits, Notice, Options, Orphans, StdoutTo};
@@ -76,6 +76,12 @@ pub(crate) struct Record {
     /// Do not mark the shell commands of Claude Code (leaves CLAUDE_CODE_SHELL_PREFIX alone)
     #[arg(long)]
     no_launch_wrapper: bool,
+    /// Lead the command's calls of models through a proxy on the loopback interface, and record them
+    #[arg(long)]
+    llm_proxy: bool,
+    /// Keep what passes the proxy too, redacted, up to 32 KiB of each request and response
+    #[arg(long, requires = "llm_proxy")]
+    keep_prompts: bool,
     /// Print no summary
     #[arg(long, short)]
     quiet: bool,
@@ -128,6 +134,9 @@ impl Record {
             request.command.env.push(("AGENTPROV_DATA_DIR".into(), store.dir().into()));
         }
         request.command.env.extend(self.launch_wrapper(store.dir()));
+        let proxy = self.llm_proxy.then(|| llm_proxy::Running::start(store.dir(), &request.run, self.keep_prompts));
+        let proxy = proxy.transpose().map_err(before_start)?;
+        request.command.env.extend(proxy.iter().flat_map(|proxy| proxy.env.iter().cloned()));
         let judge = self.rules.judge(&store, &request).map_err(before_start)?;
         let recorded = match &judge {
             Some(judging) => {
@@ -136,6 +145,10 @@ impl Record {
             }
             None => agentprov_ingest::record(&store, &request, &mut notice)?,
         };
+        if let Some(proxy) = proxy {
+            proxy.finish();
+            context::take_hooks(&store);
+        }
         if self.sample_interval_ms.is_some() && recorded.finished.mechanism != Mechanism::Procfs {
             note("--sample-interval-ms has no meaning here: the ptrace back-end sees every event and samples nothing");
         }

@@ -21,6 +21,7 @@ mod demo;
 mod explain;
 mod hooks;
 mod launch;
+mod llm_proxy;
 mod mcp;
 mod memory;
 mod otlp;

@@ -37,6 +37,10 @@ pub enum EdgeKind {
     RuntimeToolCallFile,
     /// Attempt to a file that was written in it.
     RuntimeAttemptFile,
+    /// Process to a call of a model that it made through the proxy.
+    LlmCall,
+    /// Call of a model to what came of a tool call that its response asked for.
+    LlmIntentCaused,
     /// What was judged to the decision.
     RuntimeEventPolicyDecision,
     /// Decision to the risk that it signals.
@@ -80,6 +84,8 @@ impl EdgeKind {
             Self::RuntimeProcessFile => "runtime_process_file",
             Self::RuntimeToolCallFile => "runtime_tool_call_file",
             Self::RuntimeAttemptFile => "runtime_attempt_file",
+            Self::LlmCall => "llm_call",
+            Self::LlmIntentCaused => "llm_intent_caused",
             Self::RuntimeEventPolicyDecision => "runtime_event_policy_decision",
             Self::PolicyDecisionRiskSignal => "policy_decision_risk_signal",
             Self::RiskSignalResponseAction => "risk_signal_response_action",

@@ -1,8 +1,8 @@
 //! The answer in lines for people: from the thing back to the run.
 
-use super::declared;
 use super::neighbourhood::Neighbourhood;
 use super::target::Found;
+use super::{declared, model_calls};
 use crate::processes::Process;
 use crate::timeline::{command_line, outcome, sentence, visible};
 use agentprov_model::{AttemptNo, EventTime, Fact, ProcessId, What};
@@ -26,6 +26,7 @@ pub(super) fn tell(near: &Neighbourhood<'_>, found: &Found) -> Vec<String> {
         Found::DeclaredCall(name) => {
             if let Some((no, _)) = near.tool_calls.find(name) {
                 declared::tell(near, no, &mut lines);
+                model_calls::tell(near, &mut lines);
             }
         }
         Found::Process(process) => chain(near, *process, None, &mut lines),

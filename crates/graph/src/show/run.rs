@@ -3,6 +3,7 @@
 use crate::attempts::{Attempt, attempts, facts_of_type};
 use crate::coverage::{ClassCoverage, coverage};
 use crate::error::GraphError;
+use crate::model_calls;
 use crate::processes::ProcessTable;
 use crate::reconcile::{Reconciliation, reconcile_loaded};
 use crate::runs::{RunOutcome, outcome_of};
@@ -133,7 +134,8 @@ pub(super) fn show_run(
     let activity = Activity::load(reader, run, only, &attempts)?;
     let coverage = coverage(&attempts);
     let reads = attempts.iter().any(|attempt| attempt.started.reads);
-    let not_seen = not_seen(&coverage, &activity.gaps, &files, reads);
+    let mut not_seen = not_seen(&coverage, &activity.gaps, &files, reads);
+    not_seen.extend(model_calls::silence(reader, run, only)?);
     Ok(ShowRun {
         run_id: run.id.to_string(),
         outcome: attempts.last().map(|last| outcome_of(last, alive)),

@@ -77,7 +77,8 @@ pub fn evidence_of(fact: &Fact) -> Evidence {
         | What::RawLines(_)
         | What::Pruned(_)
         | What::Declared(_)
-        | What::Mcp(_) => {}
+        | What::Mcp(_)
+        | What::Llm(_) => {}
     }
     if !fact.redacted.is_empty() {
         let receipts = serde_json::to_value(&fact.redacted).unwrap_or_default();

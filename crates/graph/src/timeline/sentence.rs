@@ -1,6 +1,7 @@
 //! One line for people about a fact.
 
 mod declared;
+mod llm;
 mod mcp;
 mod telemetry;
 
@@ -66,6 +67,7 @@ pub fn sentence(fact: &Fact) -> String {
         }
         What::Declared(declared) => declared::declared(declared),
         What::Mcp(said) => mcp::mcp(said),
+        What::Llm(said) => llm::llm(said),
         What::RawLines(raw) => format!("{} raw rows, {} bytes", raw.lines, raw.content.size),
         What::Pruned(pruned) => {
             format!(

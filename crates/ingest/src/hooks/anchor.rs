@@ -9,16 +9,24 @@ use std::os::unix::fs::MetadataExt;
 /// # Errors
 /// When this process itself can't be looked at.
 pub fn here() -> io::Result<ProcessAnchor> {
+    of(std::process::id())
+}
+
+/// Looks at a process and its ancestors. What can't be looked at ends the chain.
+///
+/// # Errors
+/// When the process itself can't be looked at.
+pub fn of(pid: u32) -> io::Result<ProcessAnchor> {
     let boot = agentprov_capture::boot_id()?;
-    let (carrier, mut parent) = look_at(std::process::id())?;
+    let (carrier, mut parent) = look_at(pid)?;
     let mut ancestors = Vec::with_capacity(8);
     while parent != 0 && ancestors.len() < MAX_ANCESTORS {
         let Ok((ancestor, next)) = look_at(parent) else { break };
         ancestors.push(ancestor);
         parent = next;
     }
-    let cgroup = std::fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| unified(&text));
-    let pid_namespace = std::fs::metadata("/proc/self/ns/pid").ok().map(|found| found.ino());
+    let cgroup = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok().and_then(|text| unified(&text));
+    let pid_namespace = std::fs::metadata(format!("/proc/{pid}/ns/pid")).ok().map(|found| found.ino());
     Ok(ProcessAnchor { boot, carrier, ancestors, cgroup, pid_namespace })
 }
 

@@ -4,6 +4,7 @@ use super::spool::{Spool, SpoolError, count_lost};
 use super::{anchor, declare};
 use crate::redact::Redactor;
 use agentprov_model::declared::{Agent, Declared, ProcessAnchor, TraceParent};
+use agentprov_model::llm::LlmSaid;
 use agentprov_model::mcp::McpSaid;
 use agentprov_model::{EventTime, OsBytes, Redaction, What};
 use agentprov_store::{Location, StoreError, command_key};
@@ -36,6 +37,8 @@ pub enum Said {
     Declared(Box<Declared>),
     /// It passed between an agent and an MCP server.
     Mcp(Box<McpSaid>),
+    /// The proxy of a recording saw it.
+    Llm(Box<LlmSaid>),
 }
 
 impl Said {
@@ -44,6 +47,7 @@ impl Said {
         match self {
             Self::Declared(declared) => declared.anchor.as_ref(),
             Self::Mcp(said) => said.anchor.as_ref(),
+            Self::Llm(said) => said.anchor.as_ref(),
         }
     }
 
@@ -52,6 +56,7 @@ impl Said {
         match what {
             What::Declared(declared) => Some(Self::Declared(declared)),
             What::Mcp(said) => Some(Self::Mcp(said)),
+            What::Llm(said) => Some(Self::Llm(said)),
             _ => None,
         }
     }
@@ -61,6 +66,7 @@ impl Said {
         match self {
             Self::Declared(declared) => What::Declared(declared),
             Self::Mcp(said) => What::Mcp(said),
+            Self::Llm(said) => What::Llm(said),
         }
     }
 }

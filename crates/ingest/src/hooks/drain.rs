@@ -133,11 +133,13 @@ impl Drain<'_> {
             let place = match found.flatten() {
                 Some((run, attempt)) => Place { run, attempt },
                 // A process that is not known yet may still become known: the queue of a recorder is behind.
-                None if self.may_come(&lineage, carried.at) => {
+                None if carried.said.anchor().is_some() && self.may_come(&lineage, carried.at) => {
                     done.waiting = true;
                     break;
                 }
-                None => Place { run: run_of(&carried.said), attempt: AttemptNo(0) },
+                None => self
+                    .own_place(&carried.said)
+                    .unwrap_or_else(|| Place { run: run_of(&carried.said), attempt: AttemptNo(0) }),
             };
             let fact = self.fact(&backlog.spool_id, record, carried, place.attempt);
             facts.entry(place.clone()).or_default().push(Prepared::new(&fact));
@@ -160,6 +162,12 @@ impl Drain<'_> {
         self.commit(&facts)?;
         self.spool.release(backlog, up_to)?;
         Ok(())
+    }
+
+    /// The proxy of a recording knows whose it is, also where the process at the other end was gone.
+    fn own_place(&self, said: &Said) -> Option<Place> {
+        let (run, attempt) = self.own?;
+        matches!(said, Said::Llm(said) if said.run == *run).then(|| Place { run: run.clone(), attempt })
     }
 
     fn may_come(&self, lineage: &Lineage<'_>, at: EventTime) -> bool {
@@ -192,7 +200,7 @@ impl Drain<'_> {
         let carrier = said.anchor().map(|anchor| anchor.key(&anchor.carrier).id());
         let vantage = match &said {
             Said::Declared(_) => Vantage::Hook,
-            Said::Mcp(_) => Vantage::Proxy,
+            Said::Mcp(_) | Said::Llm(_) => Vantage::Proxy,
         };
         Fact {
             id: EventId::derive(at, &[b"hook", spool, &record.offset.to_be_bytes()]),
@@ -238,6 +246,7 @@ fn run_of(said: &Said) -> RunId {
     match said {
         Said::Declared(declared) => own_run(declared),
         Said::Mcp(said) => mcp_run(&said.server, said.connection.as_str()),
+        Said::Llm(said) => said.run.clone(),
     }
 }
 

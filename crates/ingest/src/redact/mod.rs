@@ -1,6 +1,7 @@
 //! Taking secrets out before anything is stored, with a receipt for each.
 
 mod declared;
+mod llm;
 mod mcp;
 mod rules;
 
@@ -114,6 +115,7 @@ impl Redactor {
             What::Telemetry(event) => self.telemetry(event, &mut receipts),
             What::Declared(declared) => declared::redact(self, declared, &mut receipts),
             What::Mcp(said) => mcp::redact(self, said, &mut receipts),
+            What::Llm(said) => llm::redact(self, said, &mut receipts),
             _ => {}
         }
         receipts

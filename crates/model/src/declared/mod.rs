@@ -14,7 +14,7 @@ pub use call::{
     ShellInput, ToolClass, ToolInput, WriteInput,
 };
 pub use session::{PromptGiven, SessionEnded, SessionStarted, SubagentRef, TurnEnded};
-pub use text::{CommandDigest, CommandKey, TextDigest};
+pub use text::{CommandDigest, CommandKey, RunningText, TextDigest};
 
 use crate::ids::SessionId;
 use crate::os_bytes::OsBytes;

@@ -1,7 +1,7 @@
 //! Texts that are named, not kept.
 
 use super::call::LineHash;
-use crate::hmac::hmac_sha256;
+use crate::hmac::{RunningHmac, hmac_sha256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -26,12 +26,37 @@ impl CommandKey {
         TextDigest { keyed: CommandDigest(hmac_sha256(&self.0, text)), bytes: text.len() as u64 }
     }
 
+    /// Hash and length of a text that comes in pieces.
+    pub fn running_text(&self) -> RunningText {
+        RunningText { code: RunningHmac::new(&self.0), bytes: 0 }
+    }
+
     /// Hash of one line of an edit, cut to 64 bits.
     pub fn line(&self, line: &[u8]) -> LineHash {
         let code = hmac_sha256(&self.0, line);
         let mut short = [0; 8];
         short.copy_from_slice(&code[..8]);
         LineHash(short)
+    }
+}
+
+/// A text of which pieces are still to come.
+#[derive(Clone)]
+pub struct RunningText {
+    code: RunningHmac,
+    bytes: u64,
+}
+
+impl RunningText {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.code.update(piece);
+        self.bytes += piece.len() as u64;
+    }
+
+    /// Hash and length of what was taken so far.
+    pub fn digest(&self) -> TextDigest {
+        TextDigest { keyed: CommandDigest(self.code.clone().finish()), bytes: self.bytes }
     }
 }
 
