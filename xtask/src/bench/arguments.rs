@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::row::Row;
 use crate::Result;
 
 /// Fewer runs than this make no median worth quoting.
@@ -44,8 +45,12 @@ impl Arguments {
         Ok(arguments)
     }
 
-    pub(crate) fn wants(&self, row: &str) -> bool {
-        self.filter.as_ref().is_none_or(|text| row.contains(text))
+    pub(crate) fn wants(&self, row: &dyn Row) -> bool {
+        self.wants_named(&row.name(), row.only_when_named() && !self.list)
+    }
+
+    fn wants_named(&self, row: &str, only_when_named: bool) -> bool {
+        self.filter.as_ref().map_or(!only_when_named, |text| row.contains(text))
     }
 }
 
@@ -62,7 +67,8 @@ mod tests {
     fn flags_are_read() {
         let arguments = parse("--filter clone --runs 12 --json out.json").unwrap();
         assert_eq!(arguments.runs, 12);
-        assert!(arguments.wants("record: git clone") && !arguments.wants("cli"));
+        assert!(arguments.wants_named("record: git clone", false) && !arguments.wants_named("cli", false));
+        assert!(arguments.wants_named("record: git clone", true) && !parse("").unwrap().wants_named("cli", true));
         assert_eq!(arguments.json.unwrap().to_str(), Some("out.json"));
     }
 

@@ -10,8 +10,7 @@ use super::row::{Aim, Prepared, Row};
 use crate::Result;
 use crate::workspace;
 
-/// One million facts in each.
-const FACTS: &str = "1000000";
+const MILLION: &str = "1000000";
 
 pub(crate) fn rows() -> Vec<Box<dyn Row>> {
     vec![
@@ -21,8 +20,10 @@ pub(crate) fn rows() -> Vec<Box<dyn Row>> {
             package: "agentprov-store",
             example: "append_speed",
             modes: &["ours", "bare"],
+            facts: MILLION,
             // At least 45 % of the rate of the bare insert.
             aim: Aim::TimesRival { place: 1, times: 1.0 / 0.45 },
+            only_when_named: false,
         }),
         Box::new(ExampleRow {
             name: "append: 200,000 facts/s",
@@ -30,7 +31,9 @@ pub(crate) fn rows() -> Vec<Box<dyn Row>> {
             package: "agentprov-store",
             example: "append_speed",
             modes: &["ours"],
+            facts: MILLION,
             aim: Aim::AtMost(Duration::from_secs(5)),
+            only_when_named: false,
         }),
         Box::new(ExampleRow {
             name: "verify: 1,000,000 facts",
@@ -38,7 +41,9 @@ pub(crate) fn rows() -> Vec<Box<dyn Row>> {
             package: "agentprov-graph",
             example: "view_speed",
             modes: &["verify", "hash"],
+            facts: MILLION,
             aim: Aim::AtMost(Duration::from_secs(1)),
+            only_when_named: false,
         }),
         Box::new(ExampleRow {
             name: "timeline: slowest page of 1,000,000 facts",
@@ -46,9 +51,29 @@ pub(crate) fn rows() -> Vec<Box<dyn Row>> {
             package: "agentprov-graph",
             example: "view_speed",
             modes: &["slowest"],
+            facts: MILLION,
             aim: Aim::AtMost(Duration::from_millis(10)),
+            only_when_named: false,
         }),
+        ingest_row("ingest: 100,000 events", "100000", Duration::from_micros(666_667), false),
+        ingest_row("ingest: 500,000 events", "500000", Duration::from_micros(3_333_333), false),
+        ingest_row("ingest: 5,000,000 events", "5000000", Duration::from_micros(33_333_333), true),
     ]
+}
+
+/// Reported events at 150,000 a second.
+fn ingest_row(name: &'static str, facts: &'static str, limit: Duration, only_when_named: bool) -> Box<dyn Row> {
+    Box::new(ExampleRow {
+        name,
+        measures: "JSONL to durable, hashed, correlated and judged facts with 10,000 open bindings in less than 150 MiB, \
+                   against jq parsing the same rows and a bare SQLite insert of what comes of them",
+        package: "agentprov-policy",
+        example: "telemetry_speed",
+        modes: &["ours", "jq", "bare"],
+        facts,
+        aim: Aim::AtMost(limit),
+        only_when_named,
+    })
 }
 
 struct ExampleRow {
@@ -57,7 +82,9 @@ struct ExampleRow {
     package: &'static str,
     example: &'static str,
     modes: &'static [&'static str],
+    facts: &'static str,
     aim: Aim,
+    only_when_named: bool,
 }
 
 impl Row for ExampleRow {
@@ -73,6 +100,10 @@ impl Row for ExampleRow {
         Some(self.aim)
     }
 
+    fn only_when_named(&self) -> bool {
+        self.only_when_named
+    }
+
     fn prepare(&self, _agentprov: &Path) -> Result<Prepared> {
         let status = workspace::cargo()
             .args(["build", "--quiet", "--release", "--package", self.package, "--example", self.example])
@@ -83,7 +114,7 @@ impl Row for ExampleRow {
         }
         let program = workspace::target_dir().join("release").join("examples").join(self.example);
         let contestants = self.modes.iter().map(|mode| {
-            let contestant = Mode { program: program.clone(), mode, done: String::new() };
+            let contestant = Mode { program: program.clone(), mode, facts: self.facts, done: String::new() };
             Box::new(contestant) as Box<dyn Contestant>
         });
         Ok(Prepared::Ready(contestants.collect()))
@@ -94,6 +125,7 @@ impl Row for ExampleRow {
 struct Mode {
     program: PathBuf,
     mode: &'static str,
+    facts: &'static str,
     done: String,
 }
 
@@ -111,7 +143,7 @@ impl Contestant for Mode {
     fn run(&mut self) -> Result<Duration> {
         let failed = |why: String| format!("{} {}: {why}", self.program.display(), self.mode);
         let output = Command::new(&self.program)
-            .args([self.mode, FACTS])
+            .args([self.mode, self.facts])
             .stdin(Stdio::null())
             .output()
             .map_err(|error| failed(error.to_string()))?;
@@ -126,7 +158,7 @@ impl Contestant for Mode {
     }
 
     fn assert_captured(&mut self) -> Result<Evidence> {
-        if !self.done.contains(FACTS) {
+        if !self.done.contains(self.facts) {
             return Err(format!("{}: it did {:?}", self.mode, self.done));
         }
         Ok(Evidence { done: self.done.clone(), stored_bytes: None })

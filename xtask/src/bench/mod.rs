@@ -37,7 +37,7 @@ fn rows() -> Vec<Box<dyn Row>> {
 /// `cargo xtask bench [--filter TEXT] [--runs N] [--json FILE] [--program FILE] [--list]`.
 pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     let arguments = Arguments::parse(arguments)?;
-    let wanted: Vec<Box<dyn Row>> = rows().into_iter().filter(|row| arguments.wants(&row.name())).collect();
+    let wanted: Vec<Box<dyn Row>> = rows().into_iter().filter(|row| arguments.wants(row.as_ref())).collect();
     if wanted.is_empty() {
         return Err("no row has that in its name; see `cargo xtask bench --list`".to_owned());
     }

@@ -20,6 +20,11 @@ pub(crate) trait Row {
         None
     }
 
+    /// Takes so long that it runs only where `--filter` asks for rows like it.
+    fn only_when_named(&self) -> bool {
+        false
+    }
+
     /// Makes what is needed for the runs. The first contestant is the subject, the others rivals.
     fn prepare(&self, agentprov: &Path) -> Result<Prepared>;
 }

@@ -40,7 +40,7 @@ impl Log {
         Self { run, ranges: Vec::new(), ids: Sha256::new(), ordered: true, last: None, sources: BTreeSet::new() }
     }
 
-    fn add(&mut self, leaf: u64, id: &EventId, at: EventTime, source: &SourceName) {
+    fn add(&mut self, leaf: u64, id: &str, at: EventTime, source: &SourceName) {
         match self.ranges.last_mut() {
             Some((first, count)) if *first + *count == leaf => *count += 1,
             last => {
@@ -56,8 +56,8 @@ impl Log {
     }
 }
 
-fn hash_id(hasher: &mut Sha256, id: &EventId) {
-    hasher.update(id.to_string().as_bytes());
+fn hash_id(hasher: &mut Sha256, id: &str) {
+    hasher.update(id.as_bytes());
     hasher.update([0]);
 }
 
@@ -89,8 +89,9 @@ impl Committer {
                     leaf
                 }
             };
-            log.add(leaf, &event.id, event.at, &event.source);
-            hash_id(&mut self.all_ids, &event.id);
+            let id = event.id.to_string();
+            log.add(leaf, &id, event.at, &event.source);
+            hash_id(&mut self.all_ids, &id);
         }
     }
 
@@ -172,7 +173,7 @@ impl Committer {
         let run = reader.run(&log.run)?.ok_or_else(|| StoreError::NoRun(log.run.to_string()))?;
         let mut hasher = Sha256::new();
         for leaf in leaves.iter() {
-            hash_id(&mut hasher, &reader.fact(run.no, leaf)?.id);
+            hash_id(&mut hasher, &reader.fact(run.no, leaf)?.id.to_string());
         }
         Ok(hasher.finalize().into())
     }

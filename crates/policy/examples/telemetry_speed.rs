@@ -1,23 +1,33 @@
-//! Rows of JSONL to durable, hashed, correlated facts: prints one line of JSON.
+//! Rows of JSONL to durable, hashed, correlated and judged facts, beside `jq` parsing the same rows and a bare SQLite insert of the
+//! rows that come of them. Prints seconds and what was done; `cargo xtask bench` runs it.
 //!
-//! `telemetry_speed [EVENTS] [BINDINGS] [no-raw]`; asserts that every event was bound and that all of them are there.
+//! `telemetry_speed ours|jq|bare [EVENTS [BINDINGS]]`
 
-use agentprov_ingest::Unjudged;
 use agentprov_ingest::correlate::Provided;
 use agentprov_ingest::receivers::Format;
 use agentprov_ingest::telemetry::{IngestRequest, bind, ingest};
 use agentprov_model::index::CountGroup;
 use agentprov_model::telemetry::Authority;
 use agentprov_model::{
-    BindingId, ClassTable, Confidence, EventTime, RunId, ScopeBinding, ScopeIds, SessionId, ToolCallId,
+    BindingId, ClassTable, Confidence, EventTime, EventType, RunId, ScopeBinding, ScopeIds, SessionId, ToolCallId,
 };
+use agentprov_policy::{TelemetryJudge, load};
 use agentprov_store::{Durability, Location, Prepared, Store};
+use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Read;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
 const BASE: i64 = 1_767_323_045_000_000_000;
+/// One row in so many asks a metadata service, which the built-in rules call a risk.
+const RISKY: u64 = 1_000;
+/// Processes that the risky rows are of: each is one risk, however often it asks.
+const RISKY_PROCESSES: u64 = 50;
+/// What an ingest may take at most, however long its input is.
+const MAX_PEAK_KIB: u64 = 150 * 1024;
 
 /// Makes rows as they are read, so that the input takes no memory.
 struct Rows {
@@ -56,6 +66,9 @@ impl Rows {
         )
         .to_string();
         let tail = match n % 4 {
+            1 if n % RISKY == 1 => {
+                ",\"event_type\":\"network_connect\",\"dst_ip\":\"169.254.169.254\",\"dst_port\":80}".to_owned()
+            }
             0 => format!(
                 ",\"event_type\":\"execve\",\"argv\":[\"cc\",\"-c\",\"src/file{}.c\"],\"path\":\"/usr/bin/cc\"}}",
                 n % 5000
@@ -104,13 +117,35 @@ fn peak_kib() -> u64 {
     line.trim().split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
+    let mode = arguments.next().unwrap_or_default();
     let events: u64 = arguments.next().map_or(Ok(500_000), |text| text.parse())?;
     let bindings: u64 = arguments.next().map_or(Ok(10_000), |text| text.parse())?;
-    let keep_raw = arguments.next().is_none();
     let folder = tempfile::tempdir()?;
-    let store = Store::create(Location::chosen(folder.path().join("data")))?;
+    let (seconds, done) = match mode.as_str() {
+        "ours" => take_in(folder.path(), events, bindings)?,
+        "jq" => parse(folder.path(), events, bindings)?,
+        "bare" => {
+            take_in(folder.path(), events, bindings)?;
+            insert(folder.path(), events)?
+        }
+        _ => return Err("usage: telemetry_speed ours|jq|bare [EVENTS [BINDINGS]]".into()),
+    };
+    #[allow(clippy::print_stdout)]
+    {
+        println!("{seconds} {events} events, {done}");
+    }
+    Ok(())
+}
+
+fn rows(events: u64, bindings: u64) -> Rows {
+    Rows { next: 0, end: events, bindings, buffer: String::new(), given: 0 }
+}
+
+/// The subject. Every event has to be there, bound and judged.
+fn take_in(folder: &Path, events: u64, bindings: u64) -> Result<(f64, String), Box<dyn Error>> {
+    let store = Store::create(Location::chosen(folder.join("data")))?;
     bind(&store, scope(0)?, EventTime::from_nanos(BASE))?;
     make_bindings(&store, bindings)?;
     let request = IngestRequest {
@@ -120,15 +155,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         provided: Provided::default(),
         strict: false,
         drop_uncorrelated: false,
-        keep_raw,
+        keep_raw: true,
         host: "speed".into(),
         table: Arc::new(ClassTable::builtin().clone()),
     };
-    let rows = Rows { next: 0, end: events, bindings, buffer: String::new(), given: 0 };
+    let judge = Box::new(TelemetryJudge::new(Arc::new(load(None)?)));
     let clock = || EventTime::from_nanos(BASE + 1_000_000_000_000);
     let mut bound = 0u64;
     let begun = Instant::now();
-    let summary = ingest(&store, rows, &request, Box::new(Unjudged), &clock, &mut |row| {
+    let summary = ingest(&store, rows(events, bindings), &request, judge, &clock, &mut |row| {
         bound += u64::from(row.correlation_method == Some("cgroup_time_window:cgroup_id+time"));
     })?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -137,17 +172,54 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let run = reader.run(&RunId::new("speed")?)?.ok_or("the run is there")?;
     let by_source = reader.tallies(run.no, CountGroup::Source)?;
     assert_eq!(by_source.get("agentprov_ebpf"), Some(&events));
-    let database = std::fs::metadata(store.location().database())?.len();
-    #[allow(clippy::print_stdout)]
-    {
-        println!(
-            "{{\"events\":{events},\"bindings\":{bindings},\"raw\":{keep_raw},\"seconds\":{seconds:.3},\"events_per_second\":{:.0},\"input_bytes\":{},\"peak_kib\":{},\"database_bytes\":{database}}}",
-            events as f64 / seconds,
-            summary.input_bytes,
-            peak_kib(),
-        );
-    }
-    Ok(())
+    let by_type = reader.tallies(run.no, CountGroup::Type)?;
+    let count = |kind: EventType| by_type.get(kind.name()).copied().unwrap_or(0);
+    let (decisions, risks) = (count(EventType::PolicyDecision), count(EventType::RiskSignal));
+    assert_eq!(decisions, events.div_ceil(RISKY), "each risky row was judged, and no other");
+    assert_eq!(risks, decisions.min(RISKY_PROCESSES), "each process was a risk once");
+    let peak = peak_kib();
+    assert!((1..MAX_PEAK_KIB).contains(&peak), "{peak} KiB of memory");
+    Ok((seconds, format!("{bindings} bindings, {decisions} decisions, {risks} risks, {} MiB", peak / 1024)))
+}
+
+/// The same rows from a file, parsed and counted by `jq`.
+fn parse(folder: &Path, events: u64, bindings: u64) -> Result<(f64, String), Box<dyn Error>> {
+    let path = folder.join("rows.jsonl");
+    std::io::copy(&mut rows(events, bindings), &mut std::fs::File::create(&path)?)?;
+    let begun = Instant::now();
+    let output = Command::new("jq").args(["-n", "reduce inputs as $row (0; . + 1)"]).arg(&path).output()?;
+    let seconds = begun.elapsed().as_secs_f64();
+    assert_eq!(String::from_utf8(output.stdout)?.trim(), events.to_string(), "jq has read every row");
+    Ok((seconds, "parsed".to_owned()))
+}
+
+/// What the ingest stored, put by the shell of SQLite into empty tables with the same columns and indexes.
+fn insert(folder: &Path, events: u64) -> Result<(f64, String), Box<dyn Error>> {
+    let (from, to) = (folder.join("data/store.db"), folder.join("bare.db"));
+    let sqlite = |database: &Path, script: &str| -> Result<String, Box<dyn Error>> {
+        let output = Command::new("sqlite3").arg("-bail").arg(database).arg(script).output()?;
+        if !output.status.success() {
+            return Err(format!("sqlite3: {}", String::from_utf8_lossy(&output.stderr).trim()).into());
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let schema =
+        sqlite(&from, "SELECT sql || ';' FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")?;
+    sqlite(&to, &format!("PRAGMA journal_mode = wal; {schema}"))?;
+    // The conditions hold for every row. Without one SQLite would copy pages' cells instead of inserting rows.
+    let script = format!(
+        "PRAGMA synchronous = NORMAL; ATTACH '{}' AS f; BEGIN;
+         INSERT INTO fact SELECT * FROM f.fact WHERE pos >= 0;
+         INSERT INTO event SELECT * FROM f.event WHERE run >= 0;
+         INSERT INTO posting SELECT * FROM f.posting WHERE run >= 0; COMMIT;",
+        from.display()
+    );
+    let begun = Instant::now();
+    sqlite(&to, &script)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let inserted: u64 = sqlite(&to, "SELECT count(*) FROM event")?.trim().parse()?;
+    assert!(inserted > events, "{inserted} rows are there");
+    Ok((seconds, format!("{inserted} rows inserted")))
 }
 
 /// The rest of the bindings in one transaction: making them is not what is measured.
