@@ -7,6 +7,7 @@ mod libtest;
 mod nextest;
 mod outcome;
 mod requirements;
+mod semgrep;
 mod setup;
 mod suite;
 

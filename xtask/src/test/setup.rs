@@ -22,16 +22,24 @@ pub(crate) fn run(surroundings: &Surroundings) -> Result<Outcome> {
     }
     let packages = missing_packages();
     let components = missing_components();
-    if packages.is_empty() && components.is_empty() {
-        let installed = before.iter().map(|package| package.package).chain(lacking);
+    let semgrep = super::semgrep::install(surroundings);
+    if let Err(why) = &semgrep {
+        println!("{why}");
+    }
+    if packages.is_empty() && components.is_empty() && semgrep.is_ok() {
+        let new_semgrep = semgrep.is_ok_and(|new| new).then_some("semgrep");
+        let installed = before.iter().map(|package| package.package).chain(lacking).chain(new_semgrep);
         let names: Vec<&str> = installed.collect();
         return Ok(Outcome::passed(match names.as_slice() {
             [] => "everything is there".to_owned(),
             names => format!("installed {}", names.join(", ")),
         }));
     }
-    print!("{}", what_to_install(&packages, &components));
-    let names = packages.iter().map(|package| package.package).chain(components);
+    if !packages.is_empty() || !components.is_empty() {
+        print!("{}", what_to_install(&packages, &components));
+    }
+    let semgrep = semgrep.is_err().then_some("semgrep");
+    let names = packages.iter().map(|package| package.package).chain(components).chain(semgrep);
     let names: Vec<&str> = names.collect();
     Ok(Outcome::skipped(format!("could not install {}", names.join(", "))))
 }

@@ -60,6 +60,9 @@ fn cargo(surroundings: &Surroundings) -> Command {
     if surroundings.full {
         command.env(FULL, "1");
     }
+    if let Some(program) = super::semgrep::installed() {
+        command.env(super::semgrep::VARIABLE, program);
+    }
     command
 }
 
