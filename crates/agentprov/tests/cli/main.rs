@@ -12,6 +12,8 @@ mod contract_nested;
 mod crash;
 mod daemon;
 mod demo;
+mod detectors;
+mod evasion;
 mod explain;
 mod hooks;
 mod launch;

@@ -1,5 +1,6 @@
 //! The settings that decide.
 
+use crate::detect::DetectorSetting;
 use crate::finding::Severity;
 use crate::governance::outcome::Outcome;
 use crate::governance::waiver::Waivers;
@@ -66,6 +67,9 @@ pub struct Policy {
     pub bot_block_overrides: Limits,
     /// Forced pushes after an approval.
     pub force_push_after_approval: Limits,
+    /// Detectors of the user's, beside the engines that are always there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detectors: Vec<DetectorSetting>,
     /// Findings that somebody answered for, as of the time of the review.
     #[serde(skip)]
     pub waivers: Waivers,
@@ -84,6 +88,7 @@ impl Default for Policy {
             policy_changes: Limits::WARN,
             bot_block_overrides: Limits::WARN,
             force_push_after_approval: Limits::WARN,
+            detectors: Vec::new(),
             waivers: Waivers::default(),
         }
     }
