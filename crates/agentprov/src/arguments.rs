@@ -71,6 +71,9 @@ pub(crate) enum Command {
     Hook(commands::hook::Hook),
     /// Review a change: who wrote each line, what is wrong with it, whether it may be merged
     Review(commands::review::Review),
+    /// The engines that look at changes
+    #[command(subcommand)]
+    Detectors(commands::review::capabilities::Detectors),
     /// Evidence of who wrote the lines of a change, for other clones
     #[command(subcommand)]
     Attribution(commands::attribution::Attribution),

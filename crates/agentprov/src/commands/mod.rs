@@ -67,6 +67,7 @@ pub(crate) fn run(arguments: Arguments) -> CommandResult {
         Command::Blame(command) => command.run(&context),
         Command::Attribution(command) => command.run(&context),
         Command::Review(command) => command.run(&context),
+        Command::Detectors(command) => command.run(),
         Command::Verify(command) => command.run(&context),
         Command::Prove(command) => command.run(&context),
         Command::Import(command) => command.run(&context),

@@ -18,6 +18,8 @@ mod daemon_findings;
 mod daemon_github;
 mod daemon_python;
 mod demo;
+mod detectors;
+mod evasion;
 mod explain;
 mod hooks;
 mod launch;

@@ -13,6 +13,7 @@ mod outside;
 mod process;
 mod registry;
 pub mod semgrep;
+mod setting;
 mod suppression;
 mod text;
 
@@ -25,3 +26,4 @@ pub use language::Language;
 pub use process::Limits;
 pub use registry::{Detector, Registry, Scan};
 pub use semgrep::Semgrep;
+pub use setting::{DetectorSetting, Withheld};

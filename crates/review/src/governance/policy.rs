@@ -1,5 +1,6 @@
 //! The settings that decide.
 
+use crate::detect::DetectorSetting;
 use crate::finding::Severity;
 use crate::governance::outcome::Outcome;
 use crate::governance::waiver::Waivers;
@@ -69,6 +70,9 @@ pub struct Policy {
     /// Public keys whose evidence is believed, as C2SP verifier keys.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub evidence_keys: BTreeSet<String>,
+    /// Detectors of the user's, beside the engines that are always there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detectors: Vec<DetectorSetting>,
     /// Findings that somebody answered for, as of the time of the review.
     #[serde(default, skip_serializing_if = "Waivers::is_empty")]
     pub waivers: Waivers,
@@ -88,6 +92,7 @@ impl Default for Policy {
             bot_block_overrides: Limits::WARN,
             force_push_after_approval: Limits::WARN,
             evidence_keys: BTreeSet::new(),
+            detectors: Vec::new(),
             waivers: Waivers::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! `.agentprov-review.yaml`: the policy of a repository.
 
+use crate::detect::DetectorSetting;
 use crate::detect::builtin::yaml;
 use crate::finding::Severity;
 use crate::governance::outcome::Outcome;
@@ -48,6 +49,7 @@ impl Policy {
                 "policy_changes" => self.policy_changes = limits_of(key, value)?,
                 "bot_block_overrides" => self.bot_block_overrides = limits_of(key, value)?,
                 "force_push_after_approval" => self.force_push_after_approval = limits_of(key, value)?,
+                "detectors" => self.detectors = list_of(key, value)?.iter().map(detector).collect::<Result<_, _>>()?,
                 _ => return Err(wrong(key, "is no setting of a review policy")),
             }
         }
@@ -65,6 +67,29 @@ fn text_of<'v>(key: &str, value: &'v Value) -> Result<&'v str, PolicyFileError> 
 
 fn map_of<'v>(key: &str, value: &'v Value) -> Result<&'v serde_json::Map<String, Value>, PolicyFileError> {
     value.as_object().ok_or_else(|| wrong(key, "has to be a mapping"))
+}
+
+fn list_of<'v>(key: &str, value: &'v Value) -> Result<&'v [Value], PolicyFileError> {
+    value.as_array().map(Vec::as_slice).ok_or_else(|| wrong(key, "has to be a list"))
+}
+
+/// `{name: team, command: [/opt/detect, --fast], timeout_seconds: 30}`; only the command is required.
+fn detector(value: &Value) -> Result<DetectorSetting, PolicyFileError> {
+    let (mut name, mut command, mut timeout) = (None, Vec::new(), None);
+    for (key, value) in map_of("detectors", value)? {
+        match key.as_str() {
+            "name" => name = Some(text_of(key, value)?.to_owned()),
+            "command" => {
+                let words = list_of(key, value)?.iter().map(|word| text_of(key, word).map(str::to_owned));
+                command = words.collect::<Result<_, _>>()?;
+            }
+            "timeout_seconds" => {
+                timeout = Some(text_of(key, value)?.parse().map_err(|_| wrong(key, "has to be a count"))?);
+            }
+            _ => return Err(wrong(key, "is no setting of a detector")),
+        }
+    }
+    DetectorSetting::new(name, command, timeout).map_err(PolicyFileError)
 }
 
 fn bool_of(key: &str, value: &Value) -> Result<bool, PolicyFileError> {
@@ -124,6 +149,16 @@ mod tests {
     }
 
     #[test]
+    fn detectors_are_settings_of_the_policy() {
+        let mut policy = Policy::default();
+        let before = policy.digest();
+        policy.apply_file("detectors:\n  - {name: team, command: [/opt/detect, -x], timeout_seconds: 5}\n").unwrap();
+        let [detector] = policy.detectors.as_slice() else { panic!("{:?}", policy.detectors) };
+        assert_eq!((detector.name.as_str(), detector.command.len(), detector.timeout_seconds), ("team", 2, 5));
+        assert_ne!(policy.digest(), before);
+    }
+
+    #[test]
     fn what_is_not_understood_is_named() {
         for (text, word) in [
             ("blok_on_unknown: true", "blok_on_unknown"),
@@ -131,6 +166,9 @@ mod tests {
             ("coverage_gaps: maybe", "coverage_gaps"),
             ("category: {sqli: {block: -1}}", "block"),
             ("- a", "the file"),
+            ("detectors: {a: b}", "detectors"),
+            ("detectors: [{command: [./mine]}]", "absolute"),
+            ("detectors: [{command: [x], memory: 1}]", "memory"),
         ] {
             let error = Policy::default().apply_file(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");

@@ -16,13 +16,13 @@ fn file(path: &str, code: &str) -> ScanFile {
     ScanFile::whole(path, code.as_bytes().to_vec(), LineSet::all())
 }
 
-/// Semgrep as it is installed, or nothing and the reason on the output.
+/// Semgrep as it is installed for tests or on this machine, or nothing and the reason on the output.
 fn installed(test: &str, rules: RuleSnapshot) -> Option<Semgrep> {
-    let named = std::env::var_os("AGENTPROV_TEST_SEMGREP").map(std::path::PathBuf::from);
-    match named.or_else(|| Semgrep::find(&std::env::var_os("PATH").unwrap_or_default())) {
+    let for_tests = std::env::var_os("AGENTPROV_TEST_SEMGREP").map(std::path::PathBuf::from);
+    match for_tests.or_else(|| Semgrep::find(&std::env::var_os("PATH").unwrap_or_default())) {
         Some(program) => Some(Semgrep::new(program, rules, semgrep::DEFAULT_LIMITS)),
         None => {
-            println!("SKIP {test}: no semgrep on PATH");
+            println!("SKIP {test}: no semgrep on PATH, and none in AGENTPROV_TEST_SEMGREP");
             None
         }
     }

@@ -3,6 +3,8 @@
 //! Exit codes: 0 the outcome is below `--fail-on`, 1 it is not, 2 wrong usage or settings, 3 no outcome could be
 //! reached. A change that can't be read is never an allow.
 
+pub(crate) mod capabilities;
+mod engines;
 mod evidence;
 mod setup;
 mod text;
@@ -11,6 +13,7 @@ mod waive;
 pub(crate) use evidence::keys_of;
 pub(crate) use text::describe;
 
+use self::engines::Engines;
 use crate::commands::attribution::imported;
 use crate::context::{Context, current_dir};
 use crate::failure::{CommandResult, Failure};
@@ -84,12 +87,8 @@ struct How {
     /// The policy to use instead of the one in the repository
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A folder of rules to use beside the built-in ones
-    #[arg(long, value_name = "DIR")]
-    rules: Option<PathBuf>,
-    /// Semgrep: auto runs it where it is installed, off never, anything else is its rules
-    #[arg(long, value_name = "auto|off|CONFIG", default_value = "auto")]
-    semgrep: String,
+    #[command(flatten)]
+    engines: Engines,
     /// Agent Trace records to take claims from
     #[arg(long, value_name = "FILE")]
     agent_trace: Vec<PathBuf>,
@@ -170,7 +169,7 @@ fn review(context: &Context, what: &What, how: &How) -> CommandResult {
         Sources { repository: repository.as_ref(), reader: reader.as_ref(), traces: &traces, evidence: &evidence };
     let attribution = attribute(&change, &sources).map_err(|error| undecided(&error))?;
     let policy = setup::policy(context, repository.as_ref(), &change, how.config.as_deref(), started)?;
-    let detectors = setup::detectors(how.rules.as_deref(), &how.semgrep)?;
+    let detectors = how.engines.registry(&policy, how.config.is_some(), &here)?;
     let review = analyse(&change, &attribution, &detectors, &policy);
     match if how.json { Format::Json } else { how.format } {
         Format::Json => render::json(&review)?,

@@ -1,20 +1,13 @@
-//! The policy and the detectors of a review.
+//! The policy of a review.
 
 use crate::context::Context;
 use crate::failure::Failure;
 use agentprov_model::EventTime;
 use agentprov_review::change::{Change, Origin, Repository};
-use agentprov_review::detect::builtin::RuleError;
-use agentprov_review::detect::semgrep::{self, RuleSnapshot};
-use agentprov_review::detect::{Builtin, Registry, RulePack, Semgrep};
 use agentprov_review::governance::{Policy, Waiver, Waivers};
 use std::io::Write;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// Threads of the built-in engine at most.
-const MAX_THREADS: usize = 8;
 
 /// The time.
 pub(super) fn now() -> EventTime {
@@ -35,14 +28,10 @@ pub(super) fn policy(
     file: Option<&Path>,
     now: EventTime,
 ) -> Result<Policy, Failure> {
-    let mut policy = Policy::default();
-    let (name, text) = match file {
-        Some(file) => (file.display().to_string(), Some(read(file)?)),
-        None => (Policy::FILE.to_owned(), at_base(repository, change, Policy::FILE)?),
+    let mut policy = match file {
+        Some(file) => of_file(file)?,
+        None => of_text(Policy::FILE, at_base(repository, change, Policy::FILE)?)?,
     };
-    if let Some(text) = text {
-        policy.apply_file(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    }
     let variables =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let unknown = policy.apply_environment(variables).map_err(|error| Failure::usage(error.to_string()))?;
@@ -55,6 +44,24 @@ pub(super) fn policy(
         waivers.extend(parse(&local.display().to_string(), Some(read(&local)?))?);
     }
     policy.waivers = Waivers::active_at(waivers, now);
+    Ok(policy)
+}
+
+/// The settings that a file makes.
+pub(super) fn of_file(file: &Path) -> Result<Policy, Failure> {
+    of_text(&file.display().to_string(), Some(read(file)?))
+}
+
+/// The settings of the repository's own file at a commit.
+pub(super) fn at_commit(repository: &Repository, commit: &str) -> Result<Policy, Failure> {
+    of_text(Policy::FILE, text_at(repository, commit, Policy::FILE)?)
+}
+
+fn of_text(name: &str, text: Option<String>) -> Result<Policy, Failure> {
+    let mut policy = Policy::default();
+    if let Some(text) = text {
+        policy.apply_file(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    }
     Ok(policy)
 }
 
@@ -78,44 +85,12 @@ fn at_base(repository: Option<&Repository>, change: &Change, name: &str) -> Resu
         Origin::Diff | Origin::Payload { .. } => Some("HEAD"),
     };
     let Some(base) = base else { return Ok(None) };
+    text_at(repository, base, name)
+}
+
+fn text_at(repository: &Repository, base: &str, name: &str) -> Result<Option<String>, Failure> {
     let bytes = repository.file_at(base, &name.into()).map_err(|error| super::unreadable(&error))?;
     let Some(bytes) = bytes else { return Ok(None) };
     let text = String::from_utf8(bytes.to_vec());
     text.map(Some).map_err(|_| Failure::usage(format!("{name} at {base} is no UTF-8")))
-}
-
-/// The built-in engine, and Semgrep where it is there or asked for.
-pub(super) fn detectors(rules: Option<&Path>, semgrep: &str) -> Result<Registry, Failure> {
-    let mut registry = Registry::default();
-    let pack = match rules {
-        Some(folder) => RulePack::with_folder(folder),
-        None => RulePack::default_rules(),
-    };
-    let pack = pack.map_err(|error: RuleError| Failure::usage(error.to_string()))?;
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS);
-    registry.register(Box::new(Builtin::new(pack, NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN))));
-    let asked = match semgrep {
-        "off" => return Ok(registry),
-        "auto" => setting("PROVENANCE_SEMGREP_CONFIG_PATH").or_else(|| setting("PROVENANCE_SEMGREP_RULES_PATH")),
-        config => Some(config.to_owned()),
-    };
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let program = match (Semgrep::find(&path), &asked) {
-        (Some(program), _) => program,
-        (None, None) => return Ok(registry),
-        (None, Some(_)) => {
-            return Err(Failure::usage("semgrep is asked for and not installed")
-                .hint("install semgrep, or review with --semgrep off"));
-        }
-    };
-    let rules = match asked {
-        Some(config) => RuleSnapshot::read(&config).map_err(|error| Failure::usage(error.to_string()))?,
-        None => RuleSnapshot::own(),
-    };
-    registry.register(Box::new(Semgrep::new(program, rules, semgrep::DEFAULT_LIMITS)));
-    Ok(registry)
-}
-
-fn setting(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

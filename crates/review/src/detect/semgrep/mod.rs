@@ -15,7 +15,9 @@ use crate::detect::input::ScanFile;
 use crate::detect::outside;
 use crate::detect::process::{self, Invocation, Limits, RunError};
 use crate::detect::registry::{Detector, Scan};
+use crate::detect::text::Text;
 use crate::finding::Engine;
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -204,9 +206,18 @@ fn write_source(source: &Path, file: &ScanFile) -> Result<(), String> {
     let written = target.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
         let mut options = std::fs::OpenOptions::new();
         let mut open = options.write(true).create_new(true).open(&target)?;
-        std::io::Write::write_all(&mut open, &file.bytes)
+        std::io::Write::write_all(&mut open, &readable(&file.bytes))
     });
     written.map_err(|error| format!("can't be written for the engine: {error}"))
+}
+
+/// The bytes as they are, but UTF-16 as UTF-8: Semgrep reads nothing else, and finds nothing without a word.
+fn readable(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let text = Text::decode(bytes);
+    if text.recoded {
+        return Cow::Owned(text.text.into_bytes());
+    }
+    Cow::Borrowed(bytes)
 }
 
 fn gap(path: Option<String>, reason: GapReason) -> CoverageGap {
