@@ -41,7 +41,7 @@ impl Verify {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         if let Some(file) = &self.statement {
             let store = context.location()?.exists().then(|| context.store()).transpose()?;
-            return verify_statement::run(file, store.as_ref(), &self.keys, self.json);
+            return verify_statement::run(context, file, store.as_ref(), &self.keys, self.json);
         }
         let reader = context.store()?.reader()?;
         if self.all {

@@ -1,12 +1,14 @@
 //! `agentprov verify FILE`: a signed decision, checked and decided anew.
 
+use crate::commands::review::decide_again;
+use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, BAD, GOOD, QUIET, UNSURE, styled};
 use agentprov_attest::envelope::IN_TOTO;
 use agentprov_attest::{DecisionStatement, Envelope, TrustPolicy, verify};
 use agentprov_log::VerifierKey;
 use agentprov_model::EventTime;
-use agentprov_server::{Recomputed, Settings, recompute};
+use agentprov_server::{Recomputed, Settings, is_of_git, recompute};
 use agentprov_store::Store;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -22,11 +24,17 @@ struct Found {
 }
 
 /// Verifies the statement in a file. The store is needed for its keys, where none are named, and for the input.
-pub(crate) fn run(file: &Path, store: Option<&Store>, keys: &[VerifierKey], as_json: bool) -> CommandResult {
+pub(crate) fn run(
+    context: &Context,
+    file: &Path,
+    store: Option<&Store>,
+    keys: &[VerifierKey],
+    as_json: bool,
+) -> CommandResult {
     let bytes = std::fs::read(file).map_err(|error| {
         Failure::usage(format!("can't read {}: {error}", file.display())).hint("name a file with a signed decision")
     })?;
-    let found = check(&bytes, store, keys)?;
+    let found = check(context, &bytes, store, keys)?;
     if as_json {
         let checks = found.checks.iter().map(|(name, state, note)| json!({"name": name, "state": state, "note": note}));
         let checks: Vec<Value> = checks.collect();
@@ -47,7 +55,7 @@ pub(crate) fn run(file: &Path, store: Option<&Store>, keys: &[VerifierKey], as_j
     Ok(ExitCode::from(found.code))
 }
 
-fn check(bytes: &[u8], store: Option<&Store>, keys: &[VerifierKey]) -> Result<Found, Failure> {
+fn check(context: &Context, bytes: &[u8], store: Option<&Store>, keys: &[VerifierKey]) -> Result<Found, Failure> {
     let mut found = Found { verdict: "NOT VERIFIED", code: 1, checks: Vec::new(), decision: Value::Null };
     let keys = match (keys, store) {
         ([], Some(store)) => vec![store.signer()?.verifier()],
@@ -75,7 +83,10 @@ fn check(bytes: &[u8], store: Option<&Store>, keys: &[VerifierKey]) -> Result<Fo
     let about = format!("{} at {}", decision.outcome.as_str(), decision.head_commit);
     let state = if statement.is_about_its_head() { "pass" } else { "FAIL" };
     found.checks.push(("subject", state, about));
-    let (state, note) = recomputed(store, &statement)?;
+    let (state, note) = match is_of_git(decision) {
+        true => decide_again(context, decision)?,
+        false => recomputed(store, &statement)?,
+    };
     found.checks.push(("decision", state, note));
     let worst = |wanted| found.checks.iter().any(|(_, state, _)| *state == wanted);
     (found.verdict, found.code) = match (worst("FAIL"), worst("open")) {

@@ -34,6 +34,7 @@ mod python;
 mod record;
 mod record_batch;
 mod review;
+mod review_signed;
 mod rules;
 mod seen;
 mod service;

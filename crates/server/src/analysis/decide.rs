@@ -43,9 +43,7 @@ pub(crate) fn decision(analyst: &Analyst, judged: &Judged, id: &str, decided_at:
     let policy = &judged.policy;
     // The policy's own digest is over its settings and the waivers; it is 64 hex digits by its construction.
     let policy_digest = policy.digest().parse().unwrap_or_else(|_| digest(json!(policy).to_string().as_bytes()));
-    let rules =
-        judged.capabilities.iter().map(|one| format!("{}={}\n", one.name, one.digest.as_deref().unwrap_or("-")));
-    let rules_digest = digest(rules.collect::<String>().as_bytes());
+    let rules_digest = rules_digest(&judged.capabilities);
     let (payload, review) = (&judged.payload, &judged.review);
     let identity = [judged.inputs, policy_digest, rules_digest].map(|one| one.to_hex()).concat();
     Decision {
@@ -79,7 +77,13 @@ pub(crate) fn decision(analyst: &Analyst, judged: &Judged, id: &str, decided_at:
     }
 }
 
-fn outcome(outcome: governance::Outcome) -> Outcome {
+/// Over the rules of all engines.
+pub(crate) fn rules_digest(capabilities: &[Capability]) -> ContentId {
+    let rules = capabilities.iter().map(|one| format!("{}={}\n", one.name, one.digest.as_deref().unwrap_or("-")));
+    digest(rules.collect::<String>().as_bytes())
+}
+
+pub(crate) fn outcome(outcome: governance::Outcome) -> Outcome {
     match outcome {
         governance::Outcome::Allow => Outcome::Allow,
         governance::Outcome::Warn => Outcome::Warn,
@@ -87,7 +91,7 @@ fn outcome(outcome: governance::Outcome) -> Outcome {
     }
 }
 
-fn reason(rule: &FiredRule) -> Reason {
+pub(crate) fn reason(rule: &FiredRule) -> Reason {
     Reason {
         code: rule.code.clone(),
         outcome: outcome(rule.outcome),
@@ -102,7 +106,7 @@ fn reason(rule: &FiredRule) -> Reason {
     }
 }
 
-fn pinned(capability: &Capability) -> Pinned {
+pub(crate) fn pinned(capability: &Capability) -> Pinned {
     Pinned {
         name: capability.name.clone(),
         version: capability.engine_version.clone(),

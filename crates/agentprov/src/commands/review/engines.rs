@@ -31,6 +31,12 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
+    /// The engines with which a signed decision is computed anew.
+    pub(super) fn to_verify(semgrep: bool) -> Self {
+        let semgrep = if semgrep { "auto" } else { "off" };
+        Self { rules: None, semgrep: semgrep.to_owned(), detector: Vec::new(), run_detectors: false }
+    }
+
     /// The built-in engine; Semgrep where it is there or asked for; the detectors of options and policy.
     pub(crate) fn registry(&self, policy: &Policy, policy_is_given: bool, here: &Path) -> Result<Registry, Failure> {
         let mut registry = Registry::default();

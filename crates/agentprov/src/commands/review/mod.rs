@@ -4,12 +4,14 @@
 //! reached. A change that can't be read is never an allow.
 
 pub(crate) mod capabilities;
+mod decided;
 mod engines;
 mod evidence;
 mod setup;
 mod text;
 mod waive;
 
+pub(crate) use decided::decide_again;
 pub(crate) use evidence::keys_of;
 pub(crate) use text::describe;
 
@@ -89,6 +91,10 @@ struct How {
     config: Option<PathBuf>,
     #[command(flatten)]
     engines: Engines,
+    /// Write the decision, signed with the key of the store (in-toto statement in a DSSE envelope), to this file;
+    /// `agentprov verify --statement FILE` decides anew
+    #[arg(long, value_name = "FILE", conflicts_with = "diff")]
+    sign: Option<PathBuf>,
     /// Agent Trace records to take claims from
     #[arg(long, value_name = "FILE")]
     agent_trace: Vec<PathBuf>,
@@ -171,6 +177,9 @@ fn review(context: &Context, what: &What, how: &How) -> CommandResult {
     let policy = setup::policy(context, repository.as_ref(), &change, how.config.as_deref(), started)?;
     let detectors = how.engines.registry(&policy, how.config.is_some(), &here)?;
     let review = analyse(&change, &attribution, &detectors, &policy);
+    if let (Some(file), Some(repository)) = (&how.sign, &repository) {
+        decided::write(context, file, repository, (&change, &review, &policy), &detectors)?;
+    }
     match if how.json { Format::Json } else { how.format } {
         Format::Json => render::json(&review)?,
         Format::Sarif => render::json(&sarif(&review, &change, started, setup::now()))?,
