@@ -56,6 +56,22 @@ fn rebase_squash_cherry_pick_and_amend_keep_owners() {
 }
 
 #[test]
+fn saving_a_file_unchanged_makes_nobody_an_owner() {
+    let mut world = World::new();
+    let clone = world.repository("one", &[("a.py", "x = 1\n")]);
+    git(&clone, &["branch", "topic"]);
+    put(&clone, "a.py", "x = 1\nby a person\n");
+    let agent = world.begin(&clone, AGENT);
+    // An editor writes a file beside it and renames that over it, though nothing has changed; then it adds a line.
+    world.replace(&agent, agent.process, "a.py", "x = 1\nby a person\n");
+    world.replace(&agent, agent.process, "a.py", "x = 1\nby a person\nby the agent\n");
+    world.end();
+    commit(&clone, "Work");
+    let owners = world.owners(&clone, &since("topic"));
+    assert_eq!(rows(&owners), [("by a person", "-"), ("by the agent", agent.run.as_str())]);
+}
+
+#[test]
 fn partial_staging_gives_owners_to_what_was_staged() {
     let mut world = World::new();
     let clone = world.repository("one", &[("a.py", "1\n2\n3\n4\n5\n6\n7\n8\n")]);

@@ -30,7 +30,12 @@ pub(super) struct Around {
     pub(super) paths: Rc<[OsBytes]>,
     /// Where it stands in the commits.
     pub(super) git: Option<GitPosition>,
+    /// A file of a run that was put in its place only afterwards: an equal content there came by no means from it.
+    pub(super) not_yet: Option<(usize, OsBytes)>,
 }
+
+/// All that the origins of a content's lines depend on.
+type ContentKey = (ContentId, EventTime, Option<GitPosition>, Option<(usize, OsBytes)>);
 
 /// Follows lines.
 pub(super) struct Lineage<'a> {
@@ -39,7 +44,7 @@ pub(super) struct Lineage<'a> {
     pub(super) log: &'a GitLog,
     known: HashMap<ContentId, Arc<[u8]>>,
     states: HashMap<(usize, Seq), Option<Rc<Text>>>,
-    contents: HashMap<(ContentId, EventTime, Option<GitPosition>), Rc<Text>>,
+    contents: HashMap<ContentKey, Rc<Text>>,
     depth: usize,
 }
 
@@ -100,7 +105,7 @@ impl<'a> Lineage<'a> {
         around: &Around,
     ) -> Result<Rc<Text>, AttributionError> {
         let id = self.learn(bytes);
-        let key = (id, until, around.git.clone());
+        let key = (id, until, around.git.clone(), around.not_yet.clone());
         if let Some(known) = self.contents.get(&key) {
             return Ok(known.clone());
         }
@@ -154,7 +159,11 @@ impl<'a> Lineage<'a> {
         around: &Around,
     ) -> Result<Vec<Arrival>, AttributionError> {
         let mut arrivals: Vec<Arrival> = Vec::new();
-        for arrival in self.runs.of_content(id)?.iter().filter(|arrival| arrival.version.at < until) {
+        let not_yet = |arrival: &Arrival| {
+            around.not_yet.as_ref().is_some_and(|(run, path)| *run == arrival.run && *path == arrival.version.path)
+        };
+        let found = self.runs.of_content(id)?;
+        for arrival in found.iter().filter(|arrival| arrival.version.at < until && !not_yet(arrival)) {
             let same_place = |known: &Arrival| known.run == arrival.run && known.version.path == arrival.version.path;
             arrivals.retain(|known| !same_place(known) || known.version.seq > arrival.version.seq);
             arrivals.push(arrival.clone());
@@ -202,7 +211,7 @@ impl<'a> Lineage<'a> {
                     true => around.paths.clone(),
                     false => Rc::from([repository.absolute(&from.old_path)]),
                 };
-                sources.push(self.of_content(&bytes, until, &Around { paths, git })?);
+                sources.push(self.of_content(&bytes, until, &Around { paths, git, not_yet: None })?);
             }
         }
         if versions {
@@ -276,7 +285,7 @@ impl<'a> Lineage<'a> {
         let Some(after) = self.bytes_of_state(&version.after)? else { return Ok(None) };
         let before = match before {
             Some(known) => Some(known.clone()),
-            None => self.outside(version)?,
+            None => self.outside(run, version)?,
         };
         let incoming = self.incoming(run, version, &after)?;
         let Some(before) = before else {
@@ -289,9 +298,11 @@ impl<'a> Lineage<'a> {
     }
 
     /// The state before the first version of a chain: it came from outside the run, or from what was not seen in it.
-    fn outside(&mut self, version: &Version) -> Result<Option<Rc<Text>>, AttributionError> {
+    fn outside(&mut self, run: usize, version: &Version) -> Result<Option<Rc<Text>>, AttributionError> {
         let Some(bytes) = self.bytes_of_state(&version.before)? else { return Ok(None) };
-        self.of_content(&bytes, version.at, &around(version, &version.before)).map(Some)
+        let not_yet = version.source().map(|source| (run, source.clone()));
+        let around = Around { not_yet, ..around(version, &version.before) };
+        self.of_content(&bytes, version.at, &around).map(Some)
     }
 
     /// Origins of the lines of a version where they are new at its path.
@@ -311,7 +322,7 @@ impl<'a> Lineage<'a> {
                     return Ok(text.lines.clone());
                 }
             }
-            let around = Around { paths: Rc::from([source.clone()]), git: None };
+            let around = Around { paths: Rc::from([source.clone()]), ..Around::default() };
             return Ok(self.of_content(after, version.at, &around)?.lines.clone());
         }
         let mut gits = 0;
@@ -334,7 +345,7 @@ impl<'a> Lineage<'a> {
 fn around(version: &Version, state: &FileState) -> Around {
     let git = state.content().and_then(|content| content.git).zip(version.workspace_path.clone());
     let git = git.map(|(blob, path)| GitPosition { path, blob, from: 0 });
-    Around { paths: Rc::from([version.path.clone()]), git }
+    Around { paths: Rc::from([version.path.clone()]), git, not_yet: None }
 }
 
 /// Two recorded arrivals of the same content, in order of time.

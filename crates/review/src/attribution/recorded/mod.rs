@@ -62,7 +62,7 @@ impl<'a> Recordings<'a> {
         blob: Option<GitBlobId>,
     ) -> Result<Vec<Rc<Recorded>>, AttributionError> {
         let git = blob.map(|blob| GitPosition { path: path.clone(), blob, from: 0 });
-        let around = Around { paths: self.names(path)?, git };
+        let around = Around { paths: self.names(path)?, git, not_yet: None };
         let text = self.lineage.of_content(bytes, EVER, &around)?;
         text.lines.iter().map(|origin| self.recorded(origin)).collect()
     }
