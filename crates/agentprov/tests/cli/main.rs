@@ -36,6 +36,7 @@ mod record_batch;
 mod review;
 mod review_signed;
 mod rules;
+mod sarif;
 mod seen;
 mod service;
 mod setup;

@@ -91,7 +91,7 @@ fn rule(finding: &Finding) -> Value {
     tags.extend(finding.cwe.map(|cwe| format!("external/cwe/cwe-{:03}", cwe.number())));
     json!({
         "id": rule_id(finding),
-        "name": rule_id(finding),
+        "name": pascal_case(&rule_id(finding)),
         "shortDescription": {"text": finding.message},
         "fullDescription": {"text": finding.message},
         "help": {"text": help},
@@ -254,4 +254,16 @@ impl LineHashes<'_> {
 fn has_lone_return(line: &[u8]) -> bool {
     let end = line.strip_suffix(b"\r\n").or_else(|| line.strip_suffix(b"\n")).unwrap_or(line);
     memchr::memchr(b'\r', end).is_some()
+}
+/// A name for people, which has to differ from the id (SARIF 2.1.0, section 3.49.7): its words, each with a capital.
+fn pascal_case(id: &str) -> String {
+    let words = id.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let name: String = words
+        .map(|word| {
+            let mut letters = word.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            first.into_iter().chain(letters).collect::<String>()
+        })
+        .collect();
+    if name == id { format!("Rule{name}") } else { name }
 }
