@@ -33,5 +33,6 @@ mod telemetry_late;
 mod telemetry_spool;
 mod telemetry_writers;
 mod tool_calls;
+mod trace_context;
 mod transcripts;
 mod workloads;

@@ -319,6 +319,7 @@ impl Desk<'_> {
         found.extend(other_content(call, &bound));
         found.extend(other_kind(call, &bound));
         found.extend(self.other_outcome(no, call));
+        found.extend(self.other_command(no, call));
         found.extend(self.witnesses(call).iter().flat_map(|told| &told.contradictions).map(contradiction));
         if state == CallState::Unmatched {
             found.extend(self.instead(call));
@@ -339,6 +340,23 @@ impl Desk<'_> {
             kind: "other_outcome",
             what: format!("the agent tells of exit status {told}, its process ended with {seen}"),
             evidence: texts(&[process.started_event]),
+        })
+    }
+
+    /// The call's trace context went to a process, and neither that nor any other of the call's runs its command.
+    fn other_command(&self, no: CallNo, call: &Call) -> Option<Difference> {
+        let ToolInput::Shell(shell) = &call.input else { return None };
+        let of_call = self.tool_calls.processes_of(no, self.processes);
+        let bound: Vec<_> = of_call.filter(|(_, binding)| binding.state == BindingState::Bound).collect();
+        let (process, binding) = bound.iter().find(|(_, binding)| binding.rung == Some(Rung::TraceContext))?;
+        let runs_it = |process: &Process| {
+            process.execs.iter().any(|exec| exec.exec.argv_cut.is_some() || exec.exec.commands.contains(&shell.digest))
+        };
+        let command = process.execs.first().map(|exec| command_line(&exec.exec.argv)).unwrap_or_default();
+        (!bound.iter().any(|(process, _)| runs_it(process))).then(|| Difference {
+            kind: "other_command",
+            what: format!("another command got its trace context: {command}"),
+            evidence: texts(&binding.evidence),
         })
     }
 

@@ -28,6 +28,8 @@ pub enum BindingState {
 pub enum Rung {
     /// The launch wrapper ran the call's line.
     LaunchWrapper,
+    /// The process got the trace context of the call's span in its environment.
+    TraceContext,
     /// The only process in the call's window whose command is the call's, below the agent that made the call.
     UniqueCommand,
     /// The agent wrote the path that the call names, in the call's window, and the content is the declared one.
@@ -45,6 +47,7 @@ impl Rung {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LaunchWrapper => "launch_wrapper",
+            Self::TraceContext => "trace_context",
             Self::UniqueCommand => "unique_command",
             Self::SameContent => "same_content",
             Self::SamePath => "same_path",
@@ -56,7 +59,7 @@ impl Rung {
     /// How sure a link on this rung is, in thousandths. Exact rungs stand at the top; a window alone is capped.
     pub const fn confidence(self) -> u16 {
         match self {
-            Self::LaunchWrapper | Self::UniqueCommand | Self::SameContent => 1_000,
+            Self::LaunchWrapper | Self::TraceContext | Self::UniqueCommand | Self::SameContent => 1_000,
             Self::SamePath | Self::Lineage => 950,
             Self::ProcessWindow => 500,
         }

@@ -11,6 +11,7 @@ mod effects;
 mod ladder;
 pub mod scaffolding;
 mod sessions;
+mod traces;
 mod witnesses;
 
 pub use binding::{Binding, BindingState, CallNo, Rung};
@@ -71,7 +72,16 @@ impl ToolCalls {
         let agents: BTreeSet<ProcessId> = agent_of.iter().flatten().copied().collect();
         let carriers: HashSet<ProcessId> = sayings.iter().filter_map(|saying| saying.carrier).collect();
         let active = effects::active(&deeds);
-        let ladder = Ladder { tree: &tree, calls: &calls, agents: &agents, carriers: &carriers, active: &active };
+        let mut traced = traces::Traces::new(&sayings, &calls).processes(&tree, &calls, &agents);
+        traced.retain(|process, _| !carriers.contains(process));
+        let ladder = Ladder {
+            tree: &tree,
+            calls: &calls,
+            agents: &agents,
+            carriers: &carriers,
+            active: &active,
+            traced: &traced,
+        };
         let bound = ladder.bind();
         let mut sessions_of: HashMap<ProcessId, BTreeSet<Option<SessionId>>> = HashMap::new();
         for (saying, agent) in sayings.iter().zip(&agent_of) {
