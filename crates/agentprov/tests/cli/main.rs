@@ -16,6 +16,7 @@ mod explain;
 mod hooks;
 mod launch;
 mod mcp;
+mod mcp_calls;
 mod memory;
 mod otlp;
 mod outlived;

@@ -52,7 +52,7 @@ impl Traces {
     }
 
     /// The calls of the nearest span, from the named one outwards, that stands for any.
-    fn named(&self, trace: &TraceParent) -> Option<Named> {
+    pub(super) fn named(&self, trace: &TraceParent) -> Option<Named> {
         let mut span = span(trace);
         let mut passed = Vec::new();
         for _ in 0..MOST_SPANS {
