@@ -1,7 +1,7 @@
 //! Processes: who they are, what they run, how they end.
 
 use crate::content::ContentId;
-use crate::declared::CommandDigest;
+use crate::declared::{CommandDigest, TraceParent};
 use crate::ids::IdError;
 use crate::os_bytes::OsBytes;
 use crate::outcome::{CallResult, Outcome};
@@ -152,6 +152,9 @@ pub struct ProcessExec {
     /// Keyed hashes of the shell commands that the raw arguments hold: of a whole `sh -c` text, and of what it evaluates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CommandDigest>,
+    /// Trace context in the environment that the program got (`TRACEPARENT`); nothing else of the environment is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
 }
 
 /// What was left out of a long argument list.

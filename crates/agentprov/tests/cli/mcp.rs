@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A server of the protocol; the description of its tool is its first argument.
-const SERVER: &str = r#"
+pub(crate) const SERVER: &str = r#"
 import json, sys
 for line in sys.stdin:
     message = json.loads(line)

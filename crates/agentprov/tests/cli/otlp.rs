@@ -13,14 +13,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 const JSON: &str = "Content-Type: application/json";
 
-struct Receiver {
+pub(crate) struct Receiver {
     child: Child,
     address: String,
     token: String,
 }
 
 impl Receiver {
-    fn start(place: &Place) -> Self {
+    pub(crate) fn start(place: &Place) -> Self {
         let mut command = Command::new(PROGRAM);
         command.args(["daemon", "serve", "--listen", "127.0.0.1:0", "--otlp", "127.0.0.1:0"]).stderr(Stdio::piped());
         let mut child = place.surround(&mut command).spawn().expect("the program");
@@ -55,7 +55,7 @@ impl Receiver {
         (status, head, answer[end + 4..].to_vec())
     }
 
-    fn json(&self, path: &str, body: &Value) -> Value {
+    pub(crate) fn json(&self, path: &str, body: &Value) -> Value {
         let (status, head, answer) = self.post(path, JSON, body.to_string().as_bytes());
         let text = String::from_utf8_lossy(&answer).into_owned();
         assert_eq!(status, 200, "{head} {text}");
@@ -86,11 +86,11 @@ fn attributes(pairs: &[(&str, Value)]) -> Value {
     pairs.iter().map(|(name, value)| json!({"key": name, "value": value})).collect()
 }
 
-fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     json!({"stringValue": text})
 }
 
-fn span(number: u64, name: &str, pairs: &[(&str, Value)]) -> Value {
+pub(crate) fn span(number: u64, name: &str, pairs: &[(&str, Value)]) -> Value {
     json!({
         "traceId": "0AF7651916CD43DD8448EB211C80319C", "spanId": format!("{number:016x}"), "name": name, "kind": 1,
         "startTimeUnixNano": (1_790_000_000_000_000_000 + number).to_string(), "endTimeUnixNano": 1_790_000_001_000_000_000u64,
@@ -98,7 +98,7 @@ fn span(number: u64, name: &str, pairs: &[(&str, Value)]) -> Value {
     })
 }
 
-fn tool(number: u64, id: &str, command: &str) -> Value {
+pub(crate) fn tool(number: u64, id: &str, command: &str) -> Value {
     span(
         number,
         "execute_tool Bash",
@@ -111,7 +111,7 @@ fn tool(number: u64, id: &str, command: &str) -> Value {
     )
 }
 
-fn traces(service: &str, spans: &[Value]) -> Value {
+pub(crate) fn traces(service: &str, spans: &[Value]) -> Value {
     let resource = json!({"attributes": attributes(&[("service.name", text(service))])});
     json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "t"}, "spans": spans}]}]})
 }

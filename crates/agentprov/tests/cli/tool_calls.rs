@@ -89,7 +89,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-fn call<'d>(document: &'d Value, id: &str) -> &'d Value {
+pub(crate) fn call<'d>(document: &'d Value, id: &str) -> &'d Value {
     let calls = document["calls"].as_array().expect("calls");
     calls.iter().find(|call| call["tool_call_id"] == id).unwrap_or_else(|| panic!("no call {id} in {document:#}"))
 }
@@ -101,13 +101,13 @@ fn files(document: &Value, id: &str) -> BTreeSet<String> {
     certain.map(|row| row["path"].as_str().expect("a path").to_owned()).collect()
 }
 
-fn undeclared(document: &Value) -> Vec<(String, String)> {
+pub(crate) fn undeclared(document: &Value) -> Vec<(String, String)> {
     let rows = document["undeclared"].as_array().expect("rows");
     let text = |row: &Value, key: &str| row[key].as_str().expect("text").to_owned();
     rows.iter().map(|row| (text(row, "kind"), text(row, "what"))).collect()
 }
 
-fn roots(document: &Value, id: &str) -> Vec<Value> {
+pub(crate) fn roots(document: &Value, id: &str) -> Vec<Value> {
     let rows = call(document, id)["processes"].as_array().cloned().unwrap_or_default();
     rows.into_iter().filter(|row| row["root"] == true).collect()
 }

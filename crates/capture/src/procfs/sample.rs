@@ -140,6 +140,7 @@ impl<'a> Sampler<'a> {
             cwd: paths::link(pid, "cwd").map(OsBytes::from),
             result: CallResult::Ok(0),
             commands: Vec::new(),
+            trace: exec::trace_of(pid),
         };
         self.out.say(at, Some(known.id), What::ProcessExec(exec));
     }

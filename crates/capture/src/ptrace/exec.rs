@@ -3,17 +3,21 @@
 use super::paths;
 use super::process::Caller;
 use crate::sys::{fd, memory};
+use agentprov_model::declared::TraceParent;
 use agentprov_model::process::ArgvCut;
 use agentprov_model::{ContentId, OsBytes};
 use sha2::{Digest, Sha256};
 use std::ffi::CString;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 
 /// Bytes of an argument list that are kept whole.
 const ARGV_BYTES: usize = 64 * 1024;
 /// Bytes that the first read of an argument list asks for.
 const SHORT_ARGV: usize = 4 * 1024;
+/// Bytes of an environment that are looked through.
+const ENVIRONMENT_BYTES: usize = 16 * 1024;
 /// Arguments that are read from the memory of a caller whose exec failed.
 const FAILED_ARGV: usize = 1024;
 
@@ -55,6 +59,22 @@ fn command_line(pid: i32) -> io::Result<Vec<u8>> {
         file.read_to_end(&mut raw)?;
     }
     Ok(raw)
+}
+
+/// The trace context in the environment that the image of a process started with. One read, no more: a variable behind
+/// the first 16 KiB is not found, and of the rest of the environment nothing is looked at.
+pub(crate) fn trace_of(pid: i32) -> Option<TraceParent> {
+    let mut environment = [0u8; ENVIRONMENT_BYTES];
+    let file = std::fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    let length = file.read_at(&mut environment, 0).ok()?;
+    trace_in(&environment[..length])
+}
+
+/// A value that the end of what was read cuts off is none.
+fn trace_in(environment: &[u8]) -> Option<TraceParent> {
+    let ended = environment.split_inclusive(|byte| *byte == 0).filter_map(|entry| entry.strip_suffix(b"\0"));
+    let value = ended.filter_map(|entry| entry.strip_prefix(b"TRACEPARENT=")).next()?;
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// The argument list at an address of the caller, as far as it can be read.
@@ -108,4 +128,30 @@ pub(crate) fn open_inodes(pid: i32) -> Vec<fd::Inode> {
         .filter_map(|link| fd::stat(&link, true).ok())
         .map(|stat| stat.inode)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{trace_in, trace_of};
+
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn trace_context_is_found_whole_or_not_at_all() {
+        let found = |environment: String| trace_in(environment.as_bytes()).map(|trace| trace.as_str().to_owned());
+        assert_eq!(found(format!("A=1\0TRACEPARENT={TRACE}\0B=2\0")).as_deref(), Some(TRACE));
+        assert_eq!(found(format!("OTHER_TRACEPARENT={TRACE}\0A=TRACEPARENT={TRACE}\0")), None);
+        assert_eq!(found("TRACEPARENT=nonsense\0".to_owned()), None);
+        assert_eq!(found(format!("A=1\0TRACEPARENT={TRACE}")), None, "cut off: more of it may follow");
+        assert_eq!(found(String::new()), None);
+    }
+
+    #[test]
+    fn a_process_shows_what_it_started_with() {
+        let mut command = std::process::Command::new("sleep");
+        let mut child = command.arg("60").env("TRACEPARENT", TRACE).spawn().expect("it starts");
+        let found = trace_of(i32::try_from(child.id()).expect("a pid"));
+        child.kill().and_then(|()| child.wait()).expect("it ends");
+        assert_eq!(found.as_ref().map(|trace| trace.as_str()), Some(TRACE));
+    }
 }

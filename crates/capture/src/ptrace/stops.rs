@@ -209,6 +209,7 @@ impl Tracer {
             cwd: paths::link(tid, "cwd").map(OsBytes::from),
             result: CallResult::Ok(0),
             commands: Vec::new(),
+            trace: exec::trace_of(tid),
         };
         if self.unprivileged && exec::lost_privilege(&caller) {
             self.privilege_lost(&caller, &fact);
@@ -358,6 +359,7 @@ impl Tracer {
             cwd: paths::link(caller.tid, "cwd").map(OsBytes::from),
             result,
             commands: Vec::new(),
+            trace: None,
         };
         self.out.say_of(self.out.now(), Some(caller.id), caller.thread(), What::ProcessExec(fact));
     }

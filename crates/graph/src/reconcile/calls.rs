@@ -5,13 +5,14 @@ use super::undeclared::{UndeclaredRow, deed};
 use crate::processes::{Process, ProcessTable};
 use crate::timeline::{command_line, tool_input};
 use crate::tool_calls::{
-    Binding, BindingState, Call, CallNo, CallWitnesses, ClosedBy, Contradiction, Deed, Effect, Rung, ToolCalls,
+    Binding, BindingState, Call, CallNo, CallWitnesses, ClosedBy, Contradiction, Deed, Effect, McpCall, Rung, ToolCalls,
 };
 use agentprov_model::declared::{CallId, CallStatus, IdOrigin, ToolClass, ToolInput};
+use agentprov_model::mcp::McpOutcome;
 use agentprov_model::network::SocketAddress;
-use agentprov_model::{EventId, OsBytes, SessionId};
+use agentprov_model::{EventId, OsBytes, SessionId, Vantage};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Where a call stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -94,6 +95,9 @@ pub struct CallRow {
     /// Addresses that it reached for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub network: Vec<NetworkRow>,
+    /// Requests to MCP servers that it made, as a relay saw them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mcp: Vec<McpRow>,
     /// Vantages that tell of it; of calls whose id is synthetic it is not known which vantage means which.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<&'static str>,
@@ -172,6 +176,23 @@ pub struct NetworkRow {
     pub link: Link,
 }
 
+/// A request to an MCP server.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct McpRow {
+    /// The server, by the name that it was wrapped under.
+    pub server: String,
+    /// The tool.
+    pub tool: String,
+    /// How it was answered; absent where no answer passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<McpOutcome>,
+    /// Fact.
+    pub event_id: String,
+    /// Why it belongs to the call.
+    #[serde(flatten)]
+    pub link: Link,
+}
+
 pub(super) fn rows(
     tool_calls: &ToolCalls,
     processes: &ProcessTable,
@@ -221,9 +242,20 @@ impl Desk<'_> {
             files: effects.iter().filter_map(|effect| self.file(no, effect)).collect(),
             network: effects.iter().filter_map(|effect| self.connection(no, effect)).collect(),
             processes,
-            witnesses: self.witnesses(call).iter().flat_map(|told| &told.vantages).map(|told| told.name()).collect(),
+            mcp: self.tool_calls.mcp_of(no).map(|asked| self.asked(no, asked)).collect(),
+            witnesses: self.vantages(no, call).into_iter().map(Vantage::name).collect(),
             evidence: told.map(|told| told.event.to_string()).collect(),
         }
+    }
+
+    /// A relay witnesses the calls that its requests are bound to.
+    fn vantages(&self, no: CallNo, call: &Call) -> BTreeSet<Vantage> {
+        let told = self.witnesses(call).into_iter().flat_map(|told| &told.vantages).copied();
+        told.chain(self.bound_mcp(no).map(|_| Vantage::Proxy)).collect()
+    }
+
+    fn bound_mcp(&self, no: CallNo) -> impl Iterator<Item = &McpCall> {
+        self.tool_calls.mcp_of(no).filter(|asked| asked.binding.state == BindingState::Bound)
     }
 
     fn witnesses(&self, call: &Call) -> Option<&CallWitnesses> {
@@ -242,7 +274,10 @@ impl Desk<'_> {
             ToolClass::Shell => of_processes.collect(),
             _ => of_processes.chain(of_effects).collect(),
         };
-        if states.contains(&BindingState::Bound) || self.tool_calls.unchanged(no).is_some() {
+        if states.contains(&BindingState::Bound)
+            || self.tool_calls.unchanged(no).is_some()
+            || self.bound_mcp(no).next().is_some()
+        {
             return CallState::Matched;
         }
         if states.contains(&BindingState::Ambiguous) {
@@ -303,6 +338,16 @@ impl Desk<'_> {
         })
     }
 
+    fn asked(&self, no: CallNo, asked: &McpCall) -> McpRow {
+        McpRow {
+            server: asked.server.clone(),
+            tool: asked.tool.clone(),
+            outcome: asked.answer.map(|(outcome, _)| outcome),
+            event_id: asked.event.to_string(),
+            link: self.link(no, &asked.binding),
+        }
+    }
+
     // --- differences ---
 
     fn differences(&self, no: CallNo, state: CallState, effects: &[&Effect]) -> Vec<Difference> {
@@ -319,7 +364,9 @@ impl Desk<'_> {
         found.extend(other_content(call, &bound));
         found.extend(other_kind(call, &bound));
         found.extend(self.other_outcome(no, call));
+        found.extend(self.other_command(no, call));
         found.extend(self.witnesses(call).iter().flat_map(|told| &told.contradictions).map(contradiction));
+        found.extend(self.bound_mcp(no).filter_map(|asked| other_answer(call, asked)));
         if state == CallState::Unmatched {
             found.extend(self.instead(call));
         }
@@ -339,6 +386,23 @@ impl Desk<'_> {
             kind: "other_outcome",
             what: format!("the agent tells of exit status {told}, its process ended with {seen}"),
             evidence: texts(&[process.started_event]),
+        })
+    }
+
+    /// The call's trace context went to a process, and neither that nor any other of the call's runs its command.
+    fn other_command(&self, no: CallNo, call: &Call) -> Option<Difference> {
+        let ToolInput::Shell(shell) = &call.input else { return None };
+        let of_call = self.tool_calls.processes_of(no, self.processes);
+        let bound: Vec<_> = of_call.filter(|(_, binding)| binding.state == BindingState::Bound).collect();
+        let (process, binding) = bound.iter().find(|(_, binding)| binding.rung == Some(Rung::TraceContext))?;
+        let runs_it = |process: &Process| {
+            process.execs.iter().any(|exec| exec.exec.argv_cut.is_some() || exec.exec.commands.contains(&shell.digest))
+        };
+        let command = process.execs.first().map(|exec| command_line(&exec.exec.argv)).unwrap_or_default();
+        (!bound.iter().any(|(process, _)| runs_it(process))).then(|| Difference {
+            kind: "other_command",
+            what: format!("another command got its trace context: {command}"),
+            evidence: texts(&binding.evidence),
         })
     }
 
@@ -371,6 +435,21 @@ fn contradiction(found: &Contradiction) -> Difference {
         what: format!("its witnesses differ in {}: {}", found.about.name(), said.join(", ")),
         evidence: texts(&events),
     }
+}
+
+/// The agent and the relay tell differently of how the call went.
+fn other_answer(call: &Call, asked: &McpCall) -> Option<Difference> {
+    let status = call.status.filter(|status| asked.contradicts(*status))?;
+    let (outcome, answered) = asked.answer?;
+    let seen = match outcome {
+        McpOutcome::Completed => "completed".to_owned(),
+        McpOutcome::ToolFailed => "failed".to_owned(),
+        McpOutcome::Error(code) => format!("error {code}"),
+    };
+    let told = call.ended.map(|ended| ended.event);
+    let events: Vec<EventId> = told.into_iter().chain([answered]).collect();
+    let what = format!("its witnesses differ in status: the agent says '{}', proxy says '{seen}'", status.name());
+    Some(Difference { kind: "contradiction", what, evidence: texts(&events) })
 }
 
 fn texts(events: &[EventId]) -> Vec<String> {

@@ -28,14 +28,20 @@ pub enum BindingState {
 pub enum Rung {
     /// The launch wrapper ran the call's line.
     LaunchWrapper,
+    /// The process got the trace context of the call's span in its environment.
+    TraceContext,
     /// The only process in the call's window whose command is the call's, below the agent that made the call.
     UniqueCommand,
     /// The agent wrote the path that the call names, in the call's window, and the content is the declared one.
     SameContent,
+    /// The only MCP request for the call's tool of the call's server, in the call's window.
+    SameTool,
     /// The agent wrote the path that the call names, in the call's window.
     SamePath,
     /// A process of the call made it, or it is a process of the call's process.
     Lineage,
+    /// The only MCP request for a tool of that name, in the call's window, of a server under another name.
+    ToolWindow,
     /// The only open call of a kind that starts programs, when the agent started one.
     ProcessWindow,
 }
@@ -45,10 +51,13 @@ impl Rung {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LaunchWrapper => "launch_wrapper",
+            Self::TraceContext => "trace_context",
             Self::UniqueCommand => "unique_command",
             Self::SameContent => "same_content",
+            Self::SameTool => "same_tool",
             Self::SamePath => "same_path",
             Self::Lineage => "lineage",
+            Self::ToolWindow => "tool_window",
             Self::ProcessWindow => "process_window",
         }
     }
@@ -56,8 +65,9 @@ impl Rung {
     /// How sure a link on this rung is, in thousandths. Exact rungs stand at the top; a window alone is capped.
     pub const fn confidence(self) -> u16 {
         match self {
-            Self::LaunchWrapper | Self::UniqueCommand | Self::SameContent => 1_000,
-            Self::SamePath | Self::Lineage => 950,
+            Self::LaunchWrapper | Self::TraceContext | Self::UniqueCommand | Self::SameContent => 1_000,
+            Self::SameTool | Self::SamePath | Self::Lineage => 950,
+            Self::ToolWindow => 700,
             Self::ProcessWindow => 500,
         }
     }

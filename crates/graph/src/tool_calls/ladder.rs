@@ -7,6 +7,7 @@
 use super::binding::{Binding, BindingState, CallNo, Rung};
 use super::calls::Call;
 use super::scaffolding::{self, HOOK, NO_PROGRAM};
+use super::traces::Named;
 use super::{Tree, agents};
 use crate::processes::{Exec, Process};
 use agentprov_model::declared::{CallStatus, CommandDigest, LAUNCH_NAME, LAUNCH_WRAPPER, ToolClass, ToolInput};
@@ -22,7 +23,14 @@ struct Root<'t> {
     exec: &'t Exec,
     wrapper: bool,
     candidates: Vec<CallNo>,
+    /// Other calls with this command have their processes by trace context.
+    narrowed: bool,
+    /// What its trace context names.
+    named: Option<&'t Named>,
 }
+
+/// Calls by the command that they declare.
+type ByDigest = HashMap<CommandDigest, Vec<CallNo>>;
 
 /// What is known when processes are bound.
 pub(super) struct Ladder<'t> {
@@ -34,6 +42,8 @@ pub(super) struct Ladder<'t> {
     pub(super) carriers: &'t HashSet<ProcessId>,
     /// Processes that wrote files of the workspace or reached the network: no scaffolding does.
     pub(super) active: &'t HashSet<ProcessId>,
+    /// Processes that got trace context of calls.
+    pub(super) traced: &'t HashMap<ProcessId, Named>,
 }
 
 impl<'t> Ladder<'t> {
@@ -55,12 +65,13 @@ impl<'t> Ladder<'t> {
 
     /// From the top down; below a root nothing else is a root, for its children run what the command says.
     fn roots(&self) -> Vec<Root<'t>> {
-        let mut by_digest: HashMap<CommandDigest, Vec<CallNo>> = HashMap::new();
+        let mut by_digest = ByDigest::new();
         for (no, call) in self.calls.iter().enumerate() {
             if let ToolInput::Shell(shell) = &call.input {
                 by_digest.entry(shell.digest).or_default().push(no);
             }
         }
+        let claimed = self.claimed(&by_digest);
         let mut roots = Vec::new();
         let mut below: HashMap<ProcessId, ProcessId> = HashMap::new();
         for process in self.tree.processes.iter() {
@@ -72,15 +83,58 @@ impl<'t> Ladder<'t> {
                 below.insert(process.id, root);
                 continue;
             }
-            if let Some(root) = self.root(process, &by_digest) {
-                below.insert(process.id, process.id);
+            if let Some(root) = self.root(process, &by_digest, &claimed) {
+                // A shell that an agent keeps has the trace context of the first call that it runs, and commands of others.
+                if root.named.is_none() || !self.of_command(process, &by_digest).is_empty() {
+                    below.insert(process.id, process.id);
+                }
                 roots.push(root);
             }
         }
         roots
     }
 
-    fn root(&self, process: &'t Process, by_digest: &HashMap<CommandDigest, Vec<CallNo>>) -> Option<Root<'t>> {
+    /// Calls that have a process by trace context which runs their command: no other process is theirs.
+    fn claimed(&self, by_digest: &ByDigest) -> HashSet<CallNo> {
+        let mut claimed = HashSet::new();
+        for process in self.tree.processes.iter() {
+            let Some(named) = self.traced.get(&process.id).filter(|named| named.calls.len() == 1) else { continue };
+            let equal = self.of_command(process, by_digest);
+            claimed.extend(equal.into_iter().filter(|call| named.calls.contains(call)));
+        }
+        claimed
+    }
+
+    /// The calls whose command a process runs, at whatever time.
+    fn of_command(&self, process: &Process, by_digest: &ByDigest) -> BTreeSet<CallNo> {
+        let digests = process.execs.iter().flat_map(|exec| &exec.exec.commands);
+        digests.filter_map(|digest| by_digest.get(digest)).flatten().copied().collect()
+    }
+
+    fn root(&self, process: &'t Process, by_digest: &ByDigest, claimed: &HashSet<CallNo>) -> Option<Root<'t>> {
+        let Some(named) = self.traced.get(&process.id) else {
+            let mut root = self.root_by_command(process, by_digest)?;
+            let equal = root.candidates.len();
+            root.candidates.retain(|call| !claimed.contains(call));
+            root.narrowed = root.candidates.len() < equal;
+            return (!root.candidates.is_empty()).then_some(root);
+        };
+        let mut root = self.root_by_command(process, by_digest).or_else(|| {
+            let exec = process.execs.iter().find(|exec| exec.exec.trace.is_some())?;
+            Some(Root { process, exec, wrapper: false, candidates: Vec::new(), narrowed: false, named: None })
+        })?;
+        let both: Vec<CallNo> = root.candidates.iter().copied().filter(|call| named.calls.contains(call)).collect();
+        // Where command and trace context name different calls, both are candidates.
+        root.candidates = match both.is_empty() {
+            true => named.calls.iter().copied().chain(root.candidates).collect(),
+            false => both,
+        };
+        root.candidates.sort_unstable();
+        root.named = Some(named);
+        Some(root)
+    }
+
+    fn root_by_command(&self, process: &'t Process, by_digest: &ByDigest) -> Option<Root<'t>> {
         let lineage: HashSet<ProcessId> = self.tree.ancestors(process).collect();
         for exec in &process.execs {
             let equal = exec.exec.commands.iter().filter_map(|digest| by_digest.get(digest)).flatten();
@@ -93,7 +147,7 @@ impl<'t> Ladder<'t> {
             candidates.dedup();
             if !candidates.is_empty() {
                 let wrapper = process.execs.iter().any(is_wrapper);
-                return Some(Root { process, exec, wrapper, candidates });
+                return Some(Root { process, exec, wrapper, candidates, narrowed: false, named: None });
             }
         }
         None
@@ -105,10 +159,31 @@ impl<'t> Ladder<'t> {
     /// ambiguous, for one of them nobody declared.
     fn pair(&self, roots: &[Root<'_>]) -> HashMap<ProcessId, Binding> {
         let mut paired = HashMap::new();
-        for group in groups(roots) {
+        let (named, unnamed): (Vec<usize>, Vec<usize>) =
+            (0..roots.len()).partition(|place| roots[*place].named.is_some());
+        for place in named {
+            paired.insert(roots[place].process.id, self.by_trace(&roots[place]));
+        }
+        for group in groups(roots, unnamed) {
             self.pair_group(roots, &group, &mut paired);
         }
         paired
+    }
+
+    /// Trace context says whose a process is: any number of them can be of one call.
+    fn by_trace(&self, root: &Root<'_>) -> Binding {
+        let mut evidence = self.evidence(root, &root.candidates);
+        evidence.extend(root.named.iter().flat_map(|named| &named.told));
+        let mut seen = HashSet::new();
+        evidence.retain(|event| seen.insert(*event));
+        let rung = if root.wrapper { Rung::LaunchWrapper } else { Rung::TraceContext };
+        match root.candidates.as_slice() {
+            [call] => Binding::bound(rung, *call, evidence, "the trace context in its environment is the call's span"),
+            several => {
+                let why = "trace context and command do not name one and the same call";
+                Binding::ambiguous(Rung::TraceContext, several.to_vec(), evidence, why)
+            }
+        }
     }
 
     fn pair_group(&self, roots: &[Root<'_>], group: &[usize], paired: &mut HashMap<ProcessId, Binding>) {
@@ -125,7 +200,7 @@ impl<'t> Ladder<'t> {
             open.remove(&place);
             open.values_mut().for_each(|candidates| candidates.retain(|other| *other != call));
             let root = &roots[place];
-            let by_elimination = root.candidates.len() > 1;
+            let by_elimination = root.narrowed || root.candidates.len() > 1;
             paired.insert(root.process.id, self.bound(root, call, by_elimination));
         }
         for (place, left) in &open {
@@ -332,10 +407,11 @@ fn is_wrapper(exec: &Exec) -> bool {
 }
 
 /// Roots that share candidates, directly or through others.
-fn groups(roots: &[Root<'_>]) -> Vec<Vec<usize>> {
+fn groups(roots: &[Root<'_>], places: Vec<usize>) -> Vec<Vec<usize>> {
     let mut group_of_call: HashMap<CallNo, usize> = HashMap::new();
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    for (place, root) in roots.iter().enumerate() {
+    for place in places {
+        let root = &roots[place];
         let mut joined: BTreeSet<usize> =
             root.candidates.iter().filter_map(|call| group_of_call.get(call).copied()).collect();
         let target = joined.pop_first().unwrap_or_else(|| {

@@ -9,13 +9,16 @@ mod calls;
 mod edits;
 mod effects;
 mod ladder;
+mod mcp;
 pub mod scaffolding;
 mod sessions;
+mod traces;
 mod witnesses;
 
 pub use binding::{Binding, BindingState, CallNo, Rung};
 pub use calls::{Call, CallWindow, ClosedBy, Saying, Told};
 pub use effects::{Deed, Effect};
+pub use mcp::McpCall;
 pub use sessions::Session;
 pub use witnesses::{Aspect, CallWitnesses, Contradiction, call_witnesses};
 
@@ -36,6 +39,8 @@ pub struct ToolCalls {
     pub calls: Vec<Call>,
     /// Files and connections, in order of time.
     pub effects: Vec<Effect>,
+    /// Requests to MCP servers that agents made, in order of the log.
+    pub mcp: Vec<McpCall>,
     /// Messages of hooks that were lost.
     pub hooks_lost: u64,
     /// Calls that opened the file that they name for writing and left it as it was.
@@ -71,7 +76,18 @@ impl ToolCalls {
         let agents: BTreeSet<ProcessId> = agent_of.iter().flatten().copied().collect();
         let carriers: HashSet<ProcessId> = sayings.iter().filter_map(|saying| saying.carrier).collect();
         let active = effects::active(&deeds);
-        let ladder = Ladder { tree: &tree, calls: &calls, agents: &agents, carriers: &carriers, active: &active };
+        let traces = traces::Traces::new(&sayings, &calls);
+        let mcp = mcp::Switchboard { calls: &calls, traces: &traces, tree: &tree }.bind(reader, run)?;
+        let mut traced = traces.processes(&tree, &calls, &agents);
+        traced.retain(|process, _| !carriers.contains(process));
+        let ladder = Ladder {
+            tree: &tree,
+            calls: &calls,
+            agents: &agents,
+            carriers: &carriers,
+            active: &active,
+            traced: &traced,
+        };
         let bound = ladder.bind();
         let mut sessions_of: HashMap<ProcessId, BTreeSet<Option<SessionId>>> = HashMap::new();
         for (saying, agent) in sayings.iter().zip(&agent_of) {
@@ -86,7 +102,7 @@ impl ToolCalls {
         let sessions = sessions::sessions(&sayings, &agent_of, &calls);
         let hooks_lost = hooks_lost(reader, run)?;
         let of_call = by_call(processes, &bound, &effects);
-        Ok(Self { sessions, calls, effects, hooks_lost, unchanged, processes: bound, effect_of, of_call })
+        Ok(Self { sessions, calls, effects, mcp, hooks_lost, unchanged, processes: bound, effect_of, of_call })
     }
 
     /// True where no agent spoke.
@@ -107,6 +123,11 @@ impl ToolCalls {
     /// The opening with which a call touched the file that it names and left it as it was.
     pub fn unchanged(&self, call: CallNo) -> Option<EventId> {
         self.unchanged.get(&call).copied()
+    }
+
+    /// Requests to MCP servers that belong to a call, for certain or perhaps.
+    pub fn mcp_of(&self, call: CallNo) -> impl Iterator<Item = &McpCall> {
+        self.mcp.iter().filter(move |asked| asked.binding.calls.contains(&call))
     }
 
     /// The call of that name: the id, with `#2` and so on for further calls under one synthetic id.

@@ -229,6 +229,7 @@ impl Fixture {
             cwd,
             result,
             commands: Vec::new(),
+            trace: None,
         };
         self.say(Some(process), What::ProcessExec(exec))
     }

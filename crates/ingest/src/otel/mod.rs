@@ -25,6 +25,8 @@ pub struct Record {
     pub resource: Map<String, Value>,
     /// Its place in a trace; a log record may have none.
     pub trace: Option<TraceParent>,
+    /// The span around it, where it is a span and names one.
+    pub parent: Option<TraceParent>,
 }
 
 /// Spans last, log records do not.

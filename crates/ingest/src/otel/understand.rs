@@ -2,7 +2,7 @@
 
 use super::{Record, Signal};
 use crate::hooks::declare_told;
-use agentprov_model::declared::{Agent, CallEnded, CallStarted, CommandKey, Declared, Deed, ToolInput};
+use agentprov_model::declared::{Agent, CallEnded, CallStarted, CommandKey, Declared, Deed, PARENT_SPAN, ToolInput};
 use agentprov_model::{EventTime, OsBytes};
 use serde_json::{Map, Value, json};
 
@@ -173,7 +173,8 @@ impl Reading<'_> {
             (name.clone(), if said { self.hashed(value) } else { value.clone() })
         });
         let service = self.record.resource.get("service.name").map(|name| ("service.name".to_owned(), name.clone()));
-        kept.chain(service).collect()
+        let parent = self.record.parent.as_ref().map(|parent| (PARENT_SPAN.to_owned(), json!(parent.span_id())));
+        kept.chain(service).chain(parent).collect()
     }
 
     fn hashed(&self, value: &Value) -> Value {

@@ -74,6 +74,7 @@ fn the_value_after_a_secret_flag_is_taken_out_with_a_receipt() {
         cwd: None,
         result: CallResult::Ok(0),
         commands: Vec::new(),
+        trace: None,
     });
     let receipts = Redactor::new().redact(&mut what);
     let What::ProcessExec(exec) = what else { unreachable!("it was an exec") };

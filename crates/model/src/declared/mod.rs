@@ -29,6 +29,9 @@ pub const LAUNCH_WRAPPER: &str = "launch";
 /// Name under which the program is the launch wrapper whatever its first argument is.
 pub const LAUNCH_NAME: &str = "agentprov-launch";
 
+/// Field under which [`Declared::other`] holds the id of the span around the one that is told of.
+pub const PARENT_SPAN: &str = "parent_span_id";
+
 /// Which agent spoke.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -95,6 +95,7 @@ fn ancestors_and_users_are_known_to_rules() {
         cwd: None,
         result: CallResult::Ok(0),
         commands: Vec::new(),
+        trace: None,
     };
     let setuid =
         PrivilegeCall { call: "setuid".into(), args: vec![("uid".into(), "1000".into())], result: CallResult::Ok(0) };

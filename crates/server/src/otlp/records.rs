@@ -67,6 +67,7 @@ fn of_span(span: Span, resource: &Map<String, Value>) -> Result<Record, &'static
         name: span.name,
         attributes: map(span.attributes),
         resource: resource.clone(),
+        parent: self::trace(&span.trace_id, &span.parent_span_id),
         trace: Some(trace),
     })
 }
@@ -83,7 +84,7 @@ fn of_log(log: LogRecord, resource: &Map<String, Value>) -> Result<Record, &'sta
         attributes.insert("body".to_owned(), body);
     }
     let trace = trace(&log.trace_id, &log.span_id);
-    Ok(Record { signal: Signal::Log { at }, name, attributes, resource: resource.clone(), trace })
+    Ok(Record { signal: Signal::Log { at }, name, attributes, resource: resource.clone(), trace, parent: None })
 }
 
 /// Some exporters have the event's name as the body.

@@ -47,6 +47,10 @@ pub(crate) struct Span {
     #[prost(bytes = "vec", tag = "2")]
     #[serde(deserialize_with = "hex")]
     pub(crate) span_id: Vec<u8>,
+    /// 8 bytes, or none.
+    #[prost(bytes = "vec", tag = "4")]
+    #[serde(deserialize_with = "hex")]
+    pub(crate) parent_span_id: Vec<u8>,
     /// Its name.
     #[prost(string, tag = "5")]
     pub(crate) name: String,
