@@ -16,7 +16,7 @@ use crate::Result;
 /// What the proxy may add.
 const AIM: Aim = Aim::AboveFirstRival(Duration::from_millis(2));
 /// The proxy's memory may grow by so much in the second half of the calls: allocators round, records would add up.
-const MOST_GROWTH_KIB: u64 = 512;
+const MOST_GROWTH_KIB: u64 = 1024;
 
 /// How the calls of a run are made.
 #[derive(Clone, Copy)]
