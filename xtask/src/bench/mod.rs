@@ -10,12 +10,15 @@ mod contestant;
 mod example_row;
 mod machine;
 mod measure;
+mod proxy_row;
 mod record_row;
 mod report;
 mod row;
 mod statistics;
+mod store;
 mod strace;
 mod table;
+mod vendor;
 mod workload;
 mod workloads;
 
@@ -31,6 +34,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     let mut rows: Vec<Box<dyn Row>> = vec![Box::new(cli_start::CliStart)];
     rows.extend(record_row::rows());
     rows.extend(example_row::rows());
+    rows.extend(proxy_row::rows());
     rows
 }
 

@@ -12,6 +12,8 @@ const VENDOR: &str = r#"
 import gzip, hashlib, http.server, json, os, ssl, subprocess, sys, threading, time
 WHOLE = {"object": "chat.completion", "model": "gpt-test", "choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}],
          "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+GEMINI = {"candidates": [{"content": {"parts": [{"functionCall": {"id": "fc_1", "name": "ls", "args": {}}}]}, "finishReason": "STOP"}],
+          "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 6}, "modelVersion": "gemini-test"}
 class Vendor(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def log_message(self, *_): pass
@@ -32,6 +34,13 @@ class Vendor(http.server.BaseHTTPRequestHandler):
             self.whole(500, b'{"error": {"type": "api_error"}}')
         elif path == "packed":
             self.whole(200, gzip.compress(json.dumps(WHOLE).encode()), **{"content-encoding": "gzip"})
+        elif path == "echo":
+            seen = {"sha": hashlib.sha256(body).hexdigest(), "encoding": self.headers["content-encoding"], "peer": self.client_address[1]}
+            self.whole(200, json.dumps({**WHOLE, **seen}).encode())
+        elif path == "gemini-test:generateContent":
+            self.whole(200, json.dumps(GEMINI).encode())
+        elif path == "gemini-test:streamGenerateContent?alt=sse":
+            self.whole(200, b"data: " + json.dumps(GEMINI).encode() + b"\r\n\r\n", **{"content-type": "text/event-stream"})
         elif path == "large":
             self.whole(200, json.dumps({**WHOLE, "sha": hashlib.sha256(body).hexdigest(), "pad": "x" * (4 << 20)}).encode())
         elif path == "slow":
@@ -58,16 +67,19 @@ if os.environ.get("VENDOR_CERTIFICATE"):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     scheme = "https"
 threading.Thread(target=server.serve_forever, daemon=True).start()
-base = "%s://127.0.0.1:%d/v1" % (scheme, server.server_port)
-sys.exit(subprocess.call(sys.argv[1:], env={**os.environ, "OPENAI_BASE_URL": base}))
+base = "%s://127.0.0.1:%d" % (scheme, server.server_port)
+sys.exit(subprocess.call(sys.argv[1:], env={**os.environ, "OPENAI_BASE_URL": base + "/v1", "GOOGLE_GEMINI_BASE_URL": base}))
 "#;
 
-/// What clients begin with: one request, and what came back.
+/// What clients begin with: one request, and what came back. Clients and their connections outlive a call, as agents do.
 const CLIENT: &str = r#"
-import http.client, json, os, sys, threading, time, urllib.parse
+import atexit, http.client, json, os, sys, threading, time, urllib.parse
+atexit.register(time.sleep, 0.3)
 base = urllib.parse.urlsplit(os.environ["OPENAI_BASE_URL"])
-def call(path, body=b'{"model": "gpt-test"}', method="POST", **headers):
+connections = []
+def call(path, body=b'{"model": "gpt-test"}', method="POST", base=base, **headers):
     connection = http.client.HTTPConnection(base.hostname, base.port, timeout=60)
+    connections.append(connection)
     connection.request(method, base.path + path, body, {"authorization": "Bearer sk-proj-SECRETWORD0123456789", **headers})
     return connection.getresponse()
 "#;
@@ -209,6 +221,69 @@ assert large["sha"] == hashlib.sha256(body).hexdigest() and len(large["pad"]) ==
 }
 
 #[test]
+fn packed_requests_pass_unchanged_and_are_not_kept() {
+    if !has("packed_requests_pass_unchanged_and_are_not_kept", "python3") {
+        return;
+    }
+    let place = Place::new();
+    let client = r#"
+import gzip, hashlib
+body = gzip.compress(b'{"prompt": "hello"}')
+seen = json.loads(call("/echo", body, **{"content-encoding": "gzip"}).read())
+assert (seen["sha"], seen["encoding"]) == (hashlib.sha256(body).hexdigest(), "gzip"), seen
+assert json.loads(call("/echo", b"plain").read())["encoding"] is None
+"#;
+    record(&place, &["--keep-prompts"], client, None).ok();
+    let calls = calls(&place);
+    let kept: Vec<Option<String>> =
+        calls.iter().map(|(call, _)| call.request.kept.as_ref().map(|kept| kept.lossy().into_owned())).collect();
+    assert_eq!(kept, [None, Some("plain".to_owned())], "what is packed can't be redacted");
+    assert!(calls[0].0.request.digest.bytes > 20, "it is named all the same");
+    assert!(calls.iter().all(|(call, _)| call.response.as_ref().is_some_and(|body| body.kept.is_some())));
+}
+
+#[test]
+fn gemini_is_read_whole_and_streamed() {
+    if !has("gemini_is_read_whole_and_streamed", "python3") {
+        return;
+    }
+    let place = Place::new();
+    let client = r#"
+gemini = urllib.parse.urlsplit(os.environ["GOOGLE_GEMINI_BASE_URL"])
+for method in ["generateContent", "streamGenerateContent?alt=sse"]:
+    answer = call("/v1beta/models/gemini-test:" + method, b"{}", base=gemini)
+    assert answer.status == 200 and b"functionCall" in answer.read(), method
+"#;
+    record(&place, &[], client, None).ok();
+    let calls = calls(&place);
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    for ((call, process), method) in calls.iter().zip(["generateContent", "streamGenerateContent"]) {
+        assert_eq!((call.vendor, &call.path), (LlmVendor::Gemini, &format!("/v1beta/models/gemini-test:{method}")));
+        let reply = &call.reply;
+        assert_eq!((reply.model.as_deref(), reply.stop_reason.as_deref()), (Some("gemini-test"), Some("STOP")));
+        assert_eq!((reply.input_tokens, reply.output_tokens, process.is_some()), (Some(5), Some(6), true));
+        assert_eq!(reply.tool_calls.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["ls"]);
+    }
+}
+
+#[test]
+fn connections_to_the_vendor_are_used_again() {
+    if !has("connections_to_the_vendor_are_used_again", "python3") {
+        return;
+    }
+    let place = Place::new();
+    let client = r#"
+peers = {json.loads(call("/echo").read())["peer"] for _ in range(20)}
+print(len(peers))
+"#;
+    let said = record(&place, &[], client, None).ok();
+    // One that is not back yet when the next call comes is no fault.
+    let peers: usize = said.stdout.trim().parse().expect("a number");
+    assert!(peers <= 4, "{peers} connections for 20 calls");
+    assert_eq!(calls(&place).len(), 20);
+}
+
+#[test]
 fn a_vendor_that_is_not_there_is_told_at_once() {
     if !has("a_vendor_that_is_not_there_is_told_at_once", "python3") {
         return;
@@ -240,7 +315,9 @@ fn a_client_that_goes_away_and_many_at_once() {
 begun = time.monotonic()
 slow = call("/slow")
 assert slow.read(8) and time.monotonic() - begun < 5, "the first event comes before the last"
+time.sleep(0.3)
 slow.close()
+connections[-1].close()
 threads = [threading.Thread(target=lambda n=n: call("/c%d" % n, b'{"n": %d}' % n).read()) for n in range(32)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
@@ -254,7 +331,8 @@ time.sleep(0.5)
     assert!(slow.duration_us < 9_000_000, "it ends with the client: {slow:?}");
     let whole = calls.iter().filter(|(call, _)| call.outcome == LlmOutcome::Completed(200));
     assert_eq!(whole.count(), 32);
-    assert!(calls.iter().all(|(_, process)| *process == calls[0].1 && process.is_some()));
+    let callers: Vec<Option<ProcessId>> = calls.iter().map(|(_, process)| *process).collect();
+    assert!(callers[0].is_some() && callers.iter().all(|caller| *caller == callers[0]), "{callers:?}");
 }
 
 #[test]
@@ -303,11 +381,12 @@ fn a_vendor_behind_tls_is_checked() {
 
 /// An agent that asks the scripted model what to do, does it, and says so in its hooks.
 const AGENT: &str = r#"
-import json, os, subprocess, urllib.request
+import json, os, subprocess, time, urllib.request
 def ask(messages):
     body = json.dumps({"model": "m-test", "stream": True, "tools": [{}], "messages": messages}).encode()
     request = urllib.request.Request(os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages?beta=true", body)
     with urllib.request.urlopen(request) as answer:
+        time.sleep(0.3) # as long as a short stream lasts
         return [json.loads(line[6:]) for line in answer.read().decode().splitlines() if line.startswith("data: ")]
 def hook(event, call, command):
     message = {"session_id": "s1", "cwd": os.getcwd(), "hook_event_name": event, "tool_name": "Bash",

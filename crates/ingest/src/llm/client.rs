@@ -2,40 +2,27 @@
 
 use crate::hooks::anchor;
 use agentprov_model::declared::ProcessAnchor;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// Sockets whose holder is remembered: more than an agent keeps open at once.
-const MOST_REMEMBERED: usize = 256;
 /// Lines of the table of sockets that are looked at.
 const MOST_SOCKETS: usize = 1 << 20;
 
-/// Finds clients, and remembers whose a socket was: a socket's inode names it as long as it is open.
-#[derive(Default)]
-pub struct Clients {
-    known: HashMap<u64, ProcessAnchor>,
-}
-
-impl Clients {
-    /// The process that holds each client's end of its connection to `server`, by one look at the host for all of them.
-    /// None where it is gone, or where several hold it and nothing tells which of them calls.
-    pub fn find(&mut self, clients: &[SocketAddr], server: SocketAddr) -> Vec<Option<ProcessAnchor>> {
-        let inodes = socket_inodes(clients, server);
-        let new: HashSet<u64> =
-            inodes.iter().flatten().copied().filter(|inode| !self.known.contains_key(inode)).collect();
-        if self.known.len() + new.len() > MOST_REMEMBERED {
-            self.known.retain(|inode, _| inodes.contains(&Some(*inode)));
-        }
-        for (inode, pids) in holders(&new) {
-            if let [pid] = pids.as_slice()
-                && let Ok(found) = anchor::of(*pid)
-            {
-                self.known.insert(inode, found);
-            }
-        }
-        inodes.into_iter().map(|inode| self.known.get(&inode?).cloned()).collect()
+/// The process that holds each client's end of its connection to `server`, by one look at the host for all of them.
+/// None where it is gone, or where several hold it and nothing tells which of them calls.
+pub fn find_clients(clients: &[SocketAddr], server: SocketAddr) -> Vec<Option<ProcessAnchor>> {
+    if clients.is_empty() {
+        return Vec::new();
     }
+    let inodes = socket_inodes(clients, server);
+    let holders = holders(&inodes.iter().flatten().copied().collect());
+    let only = |inode: &u64| match holders.get(inode)?.as_slice() {
+        [holder] => holder.clone(),
+        _ => None,
+    };
+    inodes.iter().map(|inode| only(inode.as_ref()?)).collect()
 }
 
 /// The inodes of the clients' ends, from the kernel's table.
@@ -61,18 +48,21 @@ fn table_address(address: SocketAddr) -> Option<String> {
     Some(format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port()))
 }
 
-/// Processes that have the sockets open and can be looked at, by socket.
-fn holders(inodes: &HashSet<u64>) -> HashMap<u64, Vec<u32>> {
-    let mut found: HashMap<u64, Vec<u32>> = HashMap::new();
+/// Processes that have the sockets open, by socket; None stands for one that is gone meanwhile.
+fn holders(inodes: &HashSet<u64>) -> HashMap<u64, Vec<Option<ProcessAnchor>>> {
+    let mut found: HashMap<u64, Vec<Option<ProcessAnchor>>> = HashMap::new();
     if inodes.is_empty() {
         return found;
     }
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
+    let mut pids: Vec<u32> = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    // Clients are of the recording, and so among the newest: they are seen before a short call is over.
+    pids.sort_unstable_by_key(|pid| Reverse(*pid));
+    for pid in pids {
         let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
         let held: HashSet<u64> = open.filter_map(|file| socket(&std::fs::read_link(file.path()).ok()?)).collect();
         for inode in held.intersection(inodes) {
-            found.entry(*inode).or_default().push(pid);
+            found.entry(*inode).or_default().push(anchor::of(pid).ok());
         }
     }
     found
@@ -94,13 +84,11 @@ mod tests {
         let server = listener.local_addr().expect("its address");
         let stream = TcpStream::connect(server).expect("it is reached");
         let client = stream.local_addr().expect("its address");
-        let mut clients = Clients::default();
         let other = TcpStream::connect(server).expect("it is reached");
         let both = [client, other.local_addr().expect("its address")];
-        let found = clients.find(&both, server);
+        let found = find_clients(&both, server);
         assert!(found.iter().all(|found| found.as_ref().is_some_and(|found| found.carrier.pid == std::process::id())));
-        assert_eq!(clients.find(&both, server), found, "the second look is remembered");
         drop(stream);
-        assert_eq!(clients.find(&[client], server), [None], "nobody holds it");
+        assert_eq!(find_clients(&[client], server), [None], "nobody holds it");
     }
 }

@@ -4,6 +4,6 @@ mod client;
 mod keep;
 mod reply;
 
-pub use client::Clients;
+pub use client::find_clients;
 pub use keep::{LlmKeepError, LlmKeeper};
 pub use reply::ReplyReader;

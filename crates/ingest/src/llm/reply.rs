@@ -1,5 +1,5 @@
 //! What a model's response says of itself, while it passes: Anthropic Messages, OpenAI Responses and Chat Completions,
-//! streamed or whole.
+//! Gemini's contents; streamed or whole.
 
 use agentprov_model::ToolCallId;
 use agentprov_model::llm::{LlmReply, LlmToolCall};
@@ -32,12 +32,12 @@ enum Form {
 }
 
 impl ReplyReader {
-    /// For a response with these headers.
-    pub fn new(content_type: Option<&str>, content_encoding: Option<&str>) -> Self {
+    /// For a response of this content type, packed this way where it is.
+    pub fn new(content_type: Option<&str>, packing: Option<&str>) -> Self {
         let mut reply = LlmReply::default();
         let kind = content_type.and_then(|kind| kind.split(';').next()).map(str::trim).unwrap_or_default();
-        let form = match content_encoding {
-            Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
+        let form = match packing {
+            Some(encoding) => {
                 reply.not_read = Some(format!("it is packed with {}", cut(encoding)));
                 Form::Unread
             }
@@ -121,8 +121,15 @@ impl ReplyReader {
         }
     }
 
-    /// One event, or a whole response: which of the three it is shows by its fields.
+    /// One event, or a whole response: whose it is shows by its fields.
     fn value(&mut self, value: &Value) {
+        // Gemini's stream that is no event stream is one list of what would be its events.
+        if let Value::Array(events) = value {
+            for event in events.iter().filter(|event| event.is_object()) {
+                self.value(event);
+            }
+            return;
+        }
         // Anthropic's `message_start` and the Responses' `response.*` wrap the whole; the others are it.
         let body = value.get("message").or_else(|| value.get("response")).filter(|body| body.is_object());
         let body = body.unwrap_or(value);
@@ -150,6 +157,26 @@ impl ReplyReader {
         for item in list(body, "output").iter().chain(value.get("item")) {
             self.tool_call(text(item, "call_id"), text(item, "name"));
         }
+        self.contents(body);
+    }
+
+    /// Gemini's fields, which share no name with those of others.
+    fn contents(&mut self, body: &Value) {
+        set(&mut self.reply.model, text(body, "modelVersion"));
+        for candidate in list(body, "candidates") {
+            set(&mut self.reply.stop_reason, text(candidate, "finishReason"));
+            let parts = candidate.get("content").map_or(&[][..], |content| list(content, "parts"));
+            for call in parts.iter().filter_map(|part| part.get("functionCall")) {
+                self.tool_call(text(call, "id"), text(call, "name"));
+            }
+        }
+        let Some(usage) = body.get("usageMetadata") else { return };
+        let number = |name: &str| usage.get(name).and_then(Value::as_u64);
+        set(&mut self.reply.input_tokens, number("promptTokenCount"));
+        // Others count thoughts as output; here they stand beside it.
+        let thoughts = number("thoughtsTokenCount");
+        let output = number("candidatesTokenCount").or(thoughts.and(Some(0)));
+        set(&mut self.reply.output_tokens, output.map(|output| output.saturating_add(thoughts.unwrap_or(0))));
     }
 
     fn usage(&mut self, usage: Option<&Value>) {
@@ -255,6 +282,23 @@ mod tests {
             data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":6}}\n\ndata: [DONE]";
         let expected = (Some("g"), Some("tool_calls"), Some(5), Some(6), vec![("call_2", "ls")]);
         assert_eq!(said(&read("text/event-stream", stream)), expected);
+    }
+
+    #[test]
+    fn gemini_contents_whole_and_streamed_both_ways() {
+        let whole = "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"so\"},{\"functionCall\":{\"id\":\"fc_1\",\"name\":\"run_shell_command\",\"args\":{}}}],\"role\":\"model\"},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":9,\"candidatesTokenCount\":4,\"thoughtsTokenCount\":30,\"totalTokenCount\":43},\"modelVersion\":\"gemini-test\"}";
+        let expected = (Some("gemini-test"), Some("STOP"), Some(9), Some(34), vec![("fc_1", "run_shell_command")]);
+        assert_eq!(said(&read("application/json; charset=UTF-8", whole)), expected);
+        let first = "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}],\"usageMetadata\":{\"promptTokenCount\":9,\"thoughtsTokenCount\":30},\"modelVersion\":\"gemini-test\"}";
+        let thinking = (Some("gemini-test"), None, Some(9), Some(30), vec![]);
+        assert_eq!(said(&read("text/event-stream", &format!("data: {first}\r\n\r\n"))), thinking);
+        let stream = format!("data: {first}\r\n\r\ndata: {whole}\r\n\r\n");
+        assert_eq!(said(&read("text/event-stream", &stream)), expected);
+        assert_eq!(said(&read("application/json", &format!("[{first}\n,\r\n{whole}]"))), expected);
+        let wrapped = format!("data: {{\"response\":{whole},\"traceId\":\"t\"}}\n\n");
+        assert_eq!(said(&read("text/event-stream", &wrapped)), expected);
+        let unnamed = whole.replace("\"id\":\"fc_1\",", "");
+        assert_eq!(said(&read("application/json", &unnamed)).4, [], "a call without an id can't be tied to anything");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A request goes on to its vendor, and the response back.
 
-use super::passage::Passage;
-use super::scribe::Desk;
+use super::passage::{Passage, Text};
+use super::scribe::{Caller, Desk};
 use super::{LlmProxyError, Prompts, Upstream, headers};
 use agentprov_ingest::llm::ReplyReader;
 use agentprov_model::llm::LlmVendor;
@@ -15,7 +15,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +56,11 @@ impl Forwarder {
         Ok(Arc::new(Self { upstreams, secret, prompts, desk, client }))
     }
 
+    /// Takes in a body with these headers. What is packed is not kept: a secret in it could not be redacted.
+    fn text(&self, headers: &HeaderMap) -> Text {
+        Text::new(&self.desk, if packing(headers).is_some() { Prompts::Named } else { self.prompts })
+    }
+
     /// Whose call a path is, and the path below the vendor's base.
     fn route<'p>(&self, path: &'p str) -> Option<(&Upstream, &'p str)> {
         let rest = path.strip_prefix('/')?.strip_prefix(self.secret.as_str())?.strip_prefix('/')?;
@@ -70,7 +74,7 @@ impl Forwarder {
 /// Forwards one request.
 pub(super) async fn handle(
     State(forwarder): State<Arc<Forwarder>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
     request: Request,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
@@ -78,8 +82,8 @@ pub(super) async fn handle(
         return StatusCode::NOT_FOUND.into_response();
     };
     let method = parts.method.to_string();
-    let (desk, prompts) = (forwarder.desk.clone(), forwarder.prompts);
-    let mut passage = Passage::begin(desk, client, prompts, upstream.vendor(), method, path.to_owned());
+    let text = forwarder.text(&parts.headers);
+    let passage = Passage::begin(forwarder.desk.clone(), caller, upstream.vendor(), method, path.to_owned(), text);
     parts.uri = match upstream.address(path, parts.uri.query()) {
         Ok(address) => address,
         Err(error) => return not_reached(passage, upstream, &error),
@@ -89,22 +93,26 @@ pub(super) async fn handle(
     parts.extensions.clear();
     let body = passage.request(body);
     let answered = forwarder.client.request(Request::from_parts(parts, body)).await;
-    passage.know_client().await;
     match answered {
         Ok(response) => {
             let (mut parts, body) = response.into_parts();
             headers::strip(&mut parts.headers);
-            let kind = text(&parts.headers, &header::CONTENT_TYPE);
-            let reader = ReplyReader::new(kind, text(&parts.headers, &header::CONTENT_ENCODING));
-            let body = passage.response(parts.status.as_u16(), reader, Body::new(body));
+            let reader = ReplyReader::new(value(&parts.headers, &header::CONTENT_TYPE), packing(&parts.headers));
+            let text = forwarder.text(&parts.headers);
+            let body = passage.response(parts.status.as_u16(), reader, text, Body::new(body));
             Response::from_parts(parts, body)
         }
         Err(error) => not_reached(passage, upstream, &error),
     }
 }
 
-fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+fn value<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// How a body is packed, where it is.
+fn packing(headers: &HeaderMap) -> Option<&str> {
+    value(headers, &header::CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity"))
 }
 
 fn not_reached(passage: Passage, upstream: &Upstream, error: &dyn Error) -> Response {

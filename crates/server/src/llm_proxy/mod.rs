@@ -4,6 +4,7 @@
 //! a header is kept. The path begins with a secret that only the recorded command's environment holds, so that no web
 //! page and no other user's process can call models through it.
 
+mod door;
 mod forward;
 mod headers;
 mod passage;
@@ -16,9 +17,9 @@ use agentprov_ingest::hooks::wall_clock;
 use agentprov_ingest::llm::LlmKeeper;
 use agentprov_model::llm::{LlmDeed, LlmVendor};
 use axum::Router;
-use axum::serve::ListenerExt;
+use door::Door;
 use forward::Forwarder;
-use scribe::Scribe;
+use scribe::{Caller, Scribe};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -85,16 +86,12 @@ pub fn serve(
             LlmDeed::Listening { port: address.port(), upstreams: upstreams.iter().map(Upstream::told).collect() };
         keeper.keep(listening, None, wall_clock());
         let (scribe, desk) = Scribe::start(keeper, address)?;
-        let forwarder = Forwarder::new(upstreams, secret, prompts, desk)?;
+        let forwarder = Forwarder::new(upstreams, secret, prompts, desk.clone())?;
         let service = Router::new().fallback(forward::handle).with_state(forwarder);
-        let service = service.into_make_service_with_connect_info::<SocketAddr>();
+        let service = service.into_make_service_with_connect_info::<Caller>();
         ready(&ways)?;
-        let listener = listener.tap_io(|stream| {
-            // Without it small pieces of a stream would wait for one another; the call goes on all the same.
-            let _ = stream.set_nodelay(true);
-        });
         tokio::select! {
-            ended = axum::serve(listener, service) => ended?,
+            ended = axum::serve(Door::new(listener, desk), service) => ended?,
             _ = stop => {}
         }
         Ok::<_, LlmProxyError>(scribe)

@@ -1,7 +1,7 @@
 //! One call on its way: bytes pass, a copy is read, and whichever way it ends is told once.
 
 use super::Prompts;
-use super::scribe::{CallNo, Desk};
+use super::scribe::{Caller, Desk};
 use agentprov_ingest::llm::ReplyReader;
 use agentprov_model::OsBytes;
 use agentprov_model::declared::RunningText;
@@ -9,18 +9,13 @@ use agentprov_model::llm::{LlmCall, LlmOutcome, LlmReply, LlmVendor};
 use agentprov_model::mcp::Body as Named;
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use std::time::Instant;
 
 /// A text is kept up to this length: a request and a response together fit into a record.
 const LONGEST_KEPT: usize = 32 << 10;
-
-/// A response is held back no longer than this for its client to be found.
-const LONGEST_LOOK: Duration = Duration::from_millis(100);
 
 /// A text that passes: its name, and its beginning where texts are kept.
 pub(super) struct Text {
@@ -29,7 +24,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    fn new(desk: &Desk, prompts: Prompts) -> Self {
+    pub(super) fn new(desk: &Desk, prompts: Prompts) -> Self {
         Self { running: desk.text(), kept: (prompts == Prompts::Kept).then(Vec::new) }
     }
 
@@ -55,14 +50,12 @@ pub(super) struct RequestBody {
 /// One call.
 pub(super) struct Passage {
     desk: Desk,
-    no: CallNo,
-    looked: Option<oneshot::Receiver<()>>,
+    caller: Caller,
     vendor: LlmVendor,
     method: String,
     path: String,
     begun: Instant,
     request: Arc<Mutex<Text>>,
-    prompts: Prompts,
     answer: Option<Answer>,
     outcome: LlmOutcome,
 }
@@ -77,26 +70,20 @@ struct Answer {
 impl Passage {
     pub(super) fn begin(
         desk: Desk,
-        client: SocketAddr,
-        prompts: Prompts,
+        caller: Caller,
         vendor: LlmVendor,
         method: String,
         path: String,
+        request: Text,
     ) -> Self {
-        let (no, looked) = desk.begin(client);
-        let request = Arc::new(Mutex::new(Text::new(&desk, prompts)));
-        let begun = Instant::now();
-        let looked = Some(looked);
         Self {
             desk,
-            no,
-            looked,
+            caller,
             vendor,
             method,
             path,
-            begun,
-            request,
-            prompts,
+            begun: Instant::now(),
+            request: Arc::new(Mutex::new(request)),
             answer: None,
             outcome: LlmOutcome::Abandoned,
         }
@@ -107,23 +94,13 @@ impl Passage {
         Body::new(RequestBody { inner, text: self.request.clone() })
     }
 
-    /// Waits until the client was looked for: one that has its response may close the connection, and can't be found then.
-    /// Vendors take longer, so that nothing waits here as a rule.
-    pub(super) async fn know_client(&mut self) {
-        if let Some(looked) = self.looked.take() {
-            // Late is no loss for the client: the call is then told without it.
-            let _ = tokio::time::timeout(LONGEST_LOOK, looked).await;
-        }
-    }
-
     /// There is no response.
     pub(super) fn unreachable(mut self, why: String) {
         self.outcome = LlmOutcome::Unreachable(why);
     }
 
     /// The response's body, which is looked at on its way. The call is over when it is.
-    pub(super) fn response(mut self, status: u16, reader: ReplyReader, inner: Body) -> Body {
-        let text = Text::new(&self.desk, self.prompts);
+    pub(super) fn response(mut self, status: u16, reader: ReplyReader, text: Text, inner: Body) -> Body {
         self.answer = Some(Answer { text, reader, first_byte_us: micros(self.begun) });
         self.outcome = LlmOutcome::Cancelled(status);
         Body::new(ResponseBody { inner, passage: self, status })
@@ -149,7 +126,7 @@ impl Drop for Passage {
             duration_us: micros(self.begun),
             reply,
         };
-        self.desk.end(self.no, call);
+        self.desk.end(std::mem::take(&mut self.caller), call);
     }
 }
 

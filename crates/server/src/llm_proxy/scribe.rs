@@ -1,18 +1,15 @@
 //! A thread that finds out who calls and writes calls down, so that nothing that passes waits for it.
 
 use agentprov_ingest::hooks::wall_clock;
-use agentprov_ingest::llm::{Clients, LlmKeeper};
+use agentprov_ingest::llm::{LlmKeeper, find_clients};
 use agentprov_model::EventTime;
-use agentprov_model::declared::RunningText;
+use agentprov_model::declared::{ProcessAnchor, RunningText};
 use agentprov_model::llm::{LlmCall, LlmDeed};
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use tokio::sync::oneshot;
 
 /// Entries that wait; beyond, calls wait for the scribe.
 const MOST_WAITING: usize = 1_024;
@@ -27,16 +24,16 @@ pub(super) struct Scribe {
 pub(super) struct Desk {
     entries: SyncSender<Entry>,
     keeper: Arc<LlmKeeper>,
-    last: Arc<AtomicU64>,
 }
 
-/// A call that the scribe knows of.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct CallNo(u64);
+/// The process at the other end of one connection, once it was looked for.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Caller(Arc<OnceLock<Option<ProcessAnchor>>>);
 
+/// A connection's entry stands before those of its calls, so that its caller was looked for when they are written.
 enum Entry {
-    Begun(CallNo, SocketAddr, oneshot::Sender<()>),
-    Ended(CallNo, EventTime, Box<LlmCall>),
+    Connected(SocketAddr, Caller),
+    Ended(Caller, EventTime, Box<LlmCall>),
 }
 
 impl Scribe {
@@ -44,7 +41,7 @@ impl Scribe {
     pub(super) fn start(keeper: LlmKeeper, address: SocketAddr) -> io::Result<(Self, Desk)> {
         let (entries, arriving) = sync_channel(MOST_WAITING);
         let keeper = Arc::new(keeper);
-        let desk = Desk { entries, keeper: keeper.clone(), last: Arc::default() };
+        let desk = Desk { entries, keeper: keeper.clone() };
         let thread = std::thread::Builder::new()
             .name("llm-scribe".to_owned())
             .spawn(move || write_down(&arriving, &keeper, address))?;
@@ -59,28 +56,23 @@ impl Scribe {
 }
 
 fn write_down(arriving: &Receiver<Entry>, keeper: &LlmKeeper, address: SocketAddr) {
-    let mut clients = Clients::default();
-    let mut open = HashMap::new();
     while let Ok(first) = arriving.recv() {
-        // Calls that come at once are looked for at once.
+        // Connections that come at once are looked for at once, before anything is written: they may close soon.
         let entries: Vec<Entry> = std::iter::once(first).chain(arriving.try_iter().take(MOST_WAITING)).collect();
-        let mut begun = Vec::new();
+        let mut connected = Vec::new();
         let mut ended = Vec::new();
         for entry in entries {
             match entry {
-                Entry::Begun(no, client, looked) => begun.push((no, client, looked)),
-                Entry::Ended(no, at, call) => ended.push((no, at, call)),
+                Entry::Connected(client, caller) => connected.push((client, caller)),
+                Entry::Ended(caller, at, call) => ended.push((caller, at, call)),
             }
         }
-        let addresses: Vec<SocketAddr> = begun.iter().map(|(_, client, _)| *client).collect();
-        let found = if addresses.is_empty() { Vec::new() } else { clients.find(&addresses, address) };
-        for ((no, _, looked), found) in begun.into_iter().zip(found) {
-            open.insert(no, found);
-            // Where nobody waits any more the call is over already.
-            let _ = looked.send(());
+        let addresses: Vec<SocketAddr> = connected.iter().map(|(client, _)| *client).collect();
+        for ((_, caller), found) in connected.into_iter().zip(find_clients(&addresses, address)) {
+            caller.0.get_or_init(|| found);
         }
-        for (no, at, call) in ended {
-            keeper.keep(LlmDeed::Call(call), open.remove(&no).flatten(), at);
+        for (caller, at, call) in ended {
+            keeper.keep(LlmDeed::Call(call), caller.0.get().cloned().flatten(), at);
         }
     }
 }
@@ -91,17 +83,16 @@ impl Desk {
         self.keeper.text()
     }
 
-    /// A call comes from this address. The second is ready when the client was looked for.
-    pub(super) fn begin(&self, client: SocketAddr) -> (CallNo, oneshot::Receiver<()>) {
-        let (looking, looked) = oneshot::channel();
-        let no = CallNo(self.last.fetch_add(1, Ordering::Relaxed));
+    /// A connection comes from this address. Nothing waits until its other end is known.
+    pub(super) fn connected(&self, client: SocketAddr) -> Caller {
+        let caller = Caller::default();
         // The scribe lives as long as a desk does.
-        let _ = self.entries.send(Entry::Begun(no, client, looking));
-        (no, looked)
+        let _ = self.entries.send(Entry::Connected(client, caller.clone()));
+        caller
     }
 
-    /// It is over. Its time is that of its end: what it caused comes after.
-    pub(super) fn end(&self, no: CallNo, call: LlmCall) {
-        let _ = self.entries.send(Entry::Ended(no, wall_clock(), Box::new(call)));
+    /// A call is over. Its time is that of its end: what it caused comes after.
+    pub(super) fn end(&self, caller: Caller, call: LlmCall) {
+        let _ = self.entries.send(Entry::Ended(caller, wall_clock(), Box::new(call)));
     }
 }
