@@ -10,9 +10,11 @@ use crate::tail::Tail;
 use crate::{RunNo, Seq, position};
 use agentprov_log::{Checkpoint, Frontier, SignerKey};
 use agentprov_model::ids::EVENT_TIME_SHIFT;
+use agentprov_model::index::CountName;
 use agentprov_model::{AttemptNo, RunId};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 /// What a commit waits for.
@@ -47,6 +49,7 @@ pub struct Writer {
 /// One transaction being built.
 pub struct Batch<'w> {
     connection: &'w Connection,
+    inserts: Inserts<'w>,
     store: &'w Store,
     tails: &'w mut HashMap<RunNo, Tail>,
     touched: BTreeMap<RunNo, Touched>,
@@ -54,12 +57,46 @@ pub struct Batch<'w> {
     seals: Vec<(RunNo, RunId, AttemptNo)>,
 }
 
+/// The statements that every fact needs, held for the whole batch: each look-up in the cache would hash their text.
+struct Inserts<'w> {
+    event: CachedStatement<'w>,
+    fact: CachedStatement<'w>,
+}
+
+impl<'w> Inserts<'w> {
+    fn prepare(connection: &'w Connection) -> Result<Self, StoreError> {
+        Ok(Self {
+            event: connection
+                .prepare_cached("INSERT OR IGNORE INTO event (run, id, low, seq) VALUES (?1, ?2, ?3, ?4)")?,
+            fact: connection.prepare_cached("INSERT INTO fact (pos, body) VALUES (?1, ?2)")?,
+        })
+    }
+}
+
 /// What a batch adds to one run.
 #[derive(Default)]
 struct Touched {
     postings: Vec<Posting>,
-    tallies: BTreeMap<(u8, Cow<'static, str>), u64>,
+    /// By group, then by name.
+    tallies: BTreeMap<u8, BTreeMap<Cow<'static, str>, u64>>,
     body_bytes: u64,
+}
+
+impl Touched {
+    fn count(&mut self, count: &CountName) {
+        let names = self.tallies.entry(count.group as u8).or_default();
+        match names.get_mut(count.name.as_ref()) {
+            Some(known) => *known += 1,
+            None => {
+                names.insert(count.name.clone(), 1);
+            }
+        }
+    }
+
+    fn tally(&self, count: &CountName) -> u64 {
+        let names = self.tallies.get(&(count.group as u8));
+        names.and_then(|names| names.get(count.name.as_ref())).copied().unwrap_or(0)
+    }
 }
 
 impl Writer {
@@ -134,6 +171,7 @@ impl Writer {
         }
         let mut batch = Batch {
             connection: &self.connection,
+            inserts: Inserts::prepare(&self.connection)?,
             store: &self.store,
             tails: &mut self.tails,
             touched: BTreeMap::new(),
@@ -210,15 +248,14 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn tally(&self, run: RunNo, name: agentprov_model::index::CountName) -> Result<u64, StoreError> {
+    pub fn tally(&self, run: RunNo, name: CountName) -> Result<u64, StoreError> {
         let stored: Option<i64> = self
             .connection
             .prepare_cached("SELECT count FROM tally WHERE run = ?1 AND grp = ?2 AND name = ?3")?
             .query_row((run.0, name.group as u8, name.name.as_ref()), |row| row.get(0))
             .optional()?;
-        let pending =
-            self.touched.get(&run).and_then(|touched| touched.tallies.get(&(name.group as u8, name.name.clone())));
-        Ok(stored.unwrap_or(0) as u64 + pending.copied().unwrap_or(0))
+        let pending = self.touched.get(&run).map_or(0, |touched| touched.tally(&name));
+        Ok(stored.unwrap_or(0) as u64 + pending)
     }
 
     /// Leaves in the run's log, this batch included.
@@ -230,15 +267,16 @@ impl Batch<'_> {
     }
 
     fn tail(&mut self, run: RunNo) -> Result<&mut Tail, StoreError> {
-        if !self.tails.contains_key(&run) {
-            let frontier: Vec<u8> = self
-                .connection
-                .prepare_cached("SELECT frontier FROM run WHERE no = ?1")?
-                .query_row([run.0], |row| row.get(0))?;
-            let tail = Tail::load(self.connection, position(run, 0), &frontier)?;
-            self.tails.insert(run, tail);
+        match self.tails.entry(run) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(missing) => {
+                let frontier: Vec<u8> = self
+                    .connection
+                    .prepare_cached("SELECT frontier FROM run WHERE no = ?1")?
+                    .query_row([run.0], |row| row.get(0))?;
+                Ok(missing.insert(Tail::load(self.connection, position(run, 0), &frontier)?))
+            }
         }
-        Ok(self.tails.get_mut(&run).expect("it was inserted above where it was missing"))
     }
 
     /// Appends a fact. A fact whose id the run already has changes nothing.
@@ -248,10 +286,7 @@ impl Batch<'_> {
     pub fn append(&mut self, run: RunNo, fact: &Prepared) -> Result<Appended, StoreError> {
         let seq = self.tail(run)?.frontier.size();
         let low = fact.at.as_nanos() & ((1 << EVENT_TIME_SHIFT) - 1);
-        let inserted = self
-            .connection
-            .prepare_cached("INSERT OR IGNORE INTO event (run, id, low, seq) VALUES (?1, ?2, ?3, ?4)")?
-            .execute((run.0, fact.id.as_bytes(), low, seq as i64))?;
+        let inserted = self.inserts.event.execute((run.0, fact.id.as_bytes(), low, seq as i64))?;
         if inserted == 0 {
             let known: i64 = self
                 .connection
@@ -259,9 +294,7 @@ impl Batch<'_> {
                 .query_row((run.0, fact.id.as_bytes()), |row| row.get(0))?;
             return Ok(Appended::Known(known as u64));
         }
-        self.connection
-            .prepare_cached("INSERT INTO fact (pos, body) VALUES (?1, ?2)")?
-            .execute((position(run, seq), &fact.body))?;
+        self.inserts.fact.execute((position(run, seq), &fact.body))?;
         self.tail(run)?.push(fact.leaf);
         for content in &fact.contents {
             self.use_content(run, content)?;
@@ -269,9 +302,7 @@ impl Batch<'_> {
         let touched = self.touched.entry(run).or_default();
         touched.body_bytes += fact.body.len() as u64;
         touched.postings.extend(fact.keys.iter().map(|&(kind, key)| Posting { kind, key, seq }));
-        for count in &fact.counts {
-            *touched.tallies.entry((count.group as u8, count.name.clone())).or_default() += 1;
-        }
+        fact.counts.iter().for_each(|count| touched.count(count));
         Ok(Appended::New(seq))
     }
 
@@ -336,14 +367,16 @@ impl Batch<'_> {
 
     fn finish_run(&mut self, run: RunNo, added: Touched, signer: &SignerKey) -> Result<(), StoreError> {
         postings::add_segment(self.connection, run, added.postings)?;
-        for ((group, name), count) in added.tallies {
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO tally (run, grp, name, count) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                )?
-                .execute((run.0, group, name.as_ref(), count as i64))?;
+        let mut tally = self.connection.prepare_cached(
+            "INSERT INTO tally (run, grp, name, count) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        )?;
+        for (group, names) in added.tallies {
+            for (name, count) in names {
+                tally.execute((run.0, group, name.as_ref(), count as i64))?;
+            }
         }
+        drop(tally);
         let id: String =
             self.connection.prepare_cached("SELECT id FROM run WHERE no = ?1")?.query_row([run.0], |row| row.get(0))?;
         let id = RunId::new(id).map_err(|error| StoreError::Damaged(error.to_string()))?;

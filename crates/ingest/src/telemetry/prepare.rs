@@ -1,7 +1,7 @@
 //! From lines to facts that are ready for append.
 
 use super::IngestError;
-use super::ambient::ambient_run;
+use super::ambient::{AmbientLogs, ambient_run};
 use super::chunk::{Chunk, Entry, EventEntry, LogNo};
 use super::identity::{EventIdentity, StreamIdentity};
 use super::loss::gap;
@@ -35,6 +35,7 @@ pub(super) struct Preparer<'r> {
     clock: &'r (dyn Fn() -> EventTime + Sync),
     redactor: Redactor,
     stream: StreamIdentity,
+    ambient: AmbientLogs,
     logs: HashMap<RunId, LogNo>,
     /// Logs in which the rules were named.
     judged: HashSet<RunId>,
@@ -92,6 +93,7 @@ impl<'r> Preparer<'r> {
             clock,
             redactor: Redactor::new(),
             stream: StreamIdentity::from(request.from_offset),
+            ambient: AmbientLogs::default(),
             logs: HashMap::new(),
             judged: HashSet::new(),
             requests: HashMap::new(),
@@ -222,7 +224,8 @@ impl<'r> Preparer<'r> {
             self.report(result);
             return Ok(());
         }
-        let ambient = ambient_run(draft.event.host.as_deref().unwrap_or(&self.request.host), &draft.event.source);
+        let host = draft.event.host.as_deref().unwrap_or(&self.request.host);
+        let ambient = self.ambient.of(host, &draft.event.source);
         let Resolved { run, scope, correlation } = resolved;
         let mut log = run.unwrap_or_else(|| ambient.clone());
         let mut id = identity.event_id(at);
