@@ -77,6 +77,29 @@ fn parallel_calls_keep_apart_and_equal_ones_stay_ambiguous() {
     }
 }
 
+/// One answer of the model edits two files, one of them twice: each line belongs to the edit that made it.
+#[test]
+fn edits_asked_for_together_keep_apart() {
+    let Some(mut session) = Session::new("edits_asked_for_together_keep_apart") else { return };
+    session.place.write("both.txt", "one\ntwo\n");
+    session.place.write("other.txt", "three\n");
+    let edit = |name: &str, old: &str, new: &str| json!({"file_path": session.path(name), "old_string": old, "new_string": new});
+    let reads = ["both.txt", "other.txt"].map(|name| json!({"file_path": session.path(name)}));
+    let edits =
+        [edit("both.txt", "one", "first"), edit("both.txt", "two", "second"), edit("other.txt", "three", "third")];
+    let [first, second, third] = edits;
+    let [both, other] = reads;
+    session.step(&[("t-read-1", "Read", both), ("t-read-2", "Read", other)]);
+    session.step(&[("t-first", "Edit", first), ("t-second", "Edit", second), ("t-third", "Edit", third)]);
+    let document = session.reconciled();
+    for (id, name, line) in [("t-first", "both.txt", 0), ("t-second", "both.txt", 1), ("t-third", "other.txt", 0)] {
+        assert_eq!(call(&document, id)["state"], "matched", "{id}: {document:#}");
+        assert_eq!(session.files(&document, id), [name], "{id}: {document:#}");
+        assert_eq!(session.owner(name, line), id, "{name}:{}", line + 1);
+    }
+    assert_eq!(document["undeclared"], json!([]), "{document:#}");
+}
+
 #[test]
 fn background_work_stays_with_its_call() {
     let Some(mut session) = Session::new("background_work_stays_with_its_call") else { return };
