@@ -18,8 +18,14 @@ struct Tool {
     variable: &'static str,
 }
 
-const TOOLS: &[Tool] =
-    &[Tool { program: "semgrep", requirement: "semgrep==1.185.0", variable: "AGENTPROV_TEST_SEMGREP" }];
+const TOOLS: &[Tool] = &[
+    Tool { program: "semgrep", requirement: "semgrep==1.185.0", variable: "AGENTPROV_TEST_SEMGREP" },
+    Tool {
+        program: "check-jsonschema",
+        requirement: "check-jsonschema==0.37.2",
+        variable: "AGENTPROV_TEST_CHECK_JSONSCHEMA",
+    },
+];
 
 /// Installing must not hold everything else up.
 const LIMIT: Duration = Duration::from_secs(300);

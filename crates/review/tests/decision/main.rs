@@ -3,3 +3,4 @@
 
 mod monotone;
 mod reports;
+mod sarif_schema;

@@ -10,7 +10,7 @@ use agentprov_review::{FindingStatus, Review, analyse};
 use serde_json::json;
 use std::num::NonZeroUsize;
 
-const DIFF: &str = "--- /dev/null\n+++ b/a b.py\n@@ -0,0 +1,3 @@\n+import sqlite3\n\
+pub(crate) const DIFF: &str = "--- /dev/null\n+++ b/a b.py\n@@ -0,0 +1,3 @@\n+import sqlite3\n\
     +def find(db, name): return db.execute(\"SELECT * FROM users WHERE name = '\" + name + \"'\")\n\
     +def run(code): return eval(code)  # nosec\n";
 
@@ -20,7 +20,7 @@ fn detectors() -> Registry {
     registry
 }
 
-fn review_of(change: &Change, policy: &Policy) -> (Review, Attribution) {
+pub(crate) fn review_of(change: &Change, policy: &Policy) -> (Review, Attribution) {
     let attribution = attribute(change, &Sources::default()).unwrap();
     (analyse(change, &attribution, &detectors(), policy), attribution)
 }
