@@ -36,6 +36,12 @@ impl Place {
         self.spooled().iter().map(|entry| entry["status"].as_str().expect("a status").to_owned()).collect()
     }
 
+    /// Counts of the losses that a run tells of.
+    fn losses(&self, run: &str) -> Vec<Value> {
+        let coverage = self.run(["observe", "coverage", "--run", run, "--json"]).ok().json();
+        coverage["losses"].as_array().expect("losses").iter().map(|loss| loss["count"].clone()).collect()
+    }
+
     fn spool_file(&self, entry: &Value, extension: &str) -> PathBuf {
         self.data_dir().join("spool").join(format!("{}.{extension}", entry["id"].as_str().expect("an id")))
     }
@@ -107,6 +113,79 @@ fn a_full_spool_refuses_by_name_and_has_room_again_when_processed() {
 }
 
 #[test]
+fn the_oldest_is_dropped_where_that_is_asked_for_and_the_run_says_what_it_lost() {
+    let place = Place::new();
+    let policy = ["--max-queued", "2", "--drop-policy", "drop_oldest"];
+    for (name, count) in [("a", 3), ("b", 2)] {
+        place.queue(&rows(name, count), &[&["--run", "R"][..], &policy].concat());
+    }
+    let fixed = ["queue", "--json", "--file", "queued.jsonl", "--run", "R"];
+    place.write("queued.jsonl", rows("c", 1));
+    let said = place.spool(&[&fixed[..], &policy].concat()).ok().json();
+    assert_eq!(said["spool_batch"]["status"], "queued");
+    let dropped = &said["dropped"][0];
+    assert_eq!((&dropped["status"], &dropped["drop_reason"]), (&"dropped".into(), &"queue_limit".into()));
+    assert_eq!(dropped["lost"]["rows"], 3);
+    assert!(!place.spool_file(dropped, "rows").exists());
+    assert_eq!(place.statuses(), ["dropped", "queued", "queued"]);
+
+    place.spool(&["process"]).ok();
+    assert_eq!(place.events("R", &[]).len(), 3, "what was dropped is not taken in");
+    let coverage = place.run(["observe", "coverage", "--run", "R", "--json"]).ok().json();
+    assert_eq!(place.losses("R"), [3], "the rows of one input, told once");
+    let loss = &coverage["losses"][0];
+    assert_eq!(loss["event_id"], place.spooled()[0]["lost"]["event_ids"][0]);
+    let detail = loss["detail"].as_str().expect("a detail");
+    assert!(
+        detail.contains("3 rows: queue_limit") && detail.contains(dropped["id"].as_str().expect("an id")),
+        "{detail}"
+    );
+    place.run(["verify", "R"]).ok();
+}
+
+#[test]
+fn what_failed_is_not_dropped_for_another_and_a_bound_of_zero_is_none() {
+    let place = Place::new();
+    let failing = place.queue(&rows("a", 1), &["--run", "R"]);
+    std::fs::write(place.spool_file(&failing, "rows"), "other bytes").expect("the bytes can be changed");
+    assert_eq!(place.spool(&["process"]).status, 1);
+    let queue = ["queue", "--file", "queued.jsonl", "--drop-policy", "drop_oldest", "--max-queued"];
+    let said = place.spool(&[&queue[..], &["1"]].concat());
+    assert!(said.status == 1 && said.stderr.contains("telemetry_spool_queue_full: 1 of at most 1"), "{}", said.stderr);
+    place.spool(&[&queue[..], &["0"]].concat()).ok();
+    assert_eq!(place.statuses(), ["failed", "queued"]);
+    let said = place.spool(&["queue", "--file", "queued.jsonl", "--drop-policy", "newest"]);
+    assert!(said.status == 2 && said.stderr.contains("expected reject or drop_oldest"), "{}", said.stderr);
+}
+
+#[test]
+fn a_loss_without_a_run_is_told_in_the_log_of_the_host_and_of_runs_that_were_open() {
+    let place = Place::new();
+    place.run(["telemetry", "bind", "--run", "open", "--tool-call", "T", "--pid", "1"]).ok();
+    place.queue(&rows("a", 4), &[]);
+    place.queue(&rows("b", 1), &["--max-queued", "1", "--drop-policy", "drop_oldest"]);
+    assert_eq!(place.losses("open"), [4]);
+    let runs = place.run(["runs", "--json"]).ok().json().to_string();
+    let ambient = runs.split('"').find(|word| word.starts_with("ambient/") && word.ends_with("/auto"));
+    assert_eq!(place.losses(ambient.expect("a log of the host")), [4]);
+}
+
+#[test]
+fn a_loss_that_could_not_be_told_is_told_by_the_next_that_can() {
+    let place = Place::new();
+    let entry = place.queue(&rows("a", 2), &["--run", "R"]);
+    let state = place.spool_file(&entry, "json");
+    let text = std::fs::read_to_string(&state).expect("the entry");
+    let killed = "\"status\":\"dropped\",\"drop_reason\":\"queue_limit\",\"lost\":{\"rows\":2}";
+    std::fs::write(&state, text.replace("\"status\":\"queued\"", killed)).expect("the entry is changed");
+    for _ in 0..2 {
+        assert_eq!(place.spool(&["process", "--json"]).ok().json()["result"]["processed"], 0);
+        assert_eq!(place.losses("R"), [2], "once, however often it is processed");
+    }
+    assert!(!place.spool_file(&entry, "rows").exists(), "the bytes went as well");
+}
+
+#[test]
 fn a_failed_one_keeps_its_error_stops_no_other_and_can_be_retried_or_dropped() {
     let place = Place::new();
     let first = place.queue(&rows("a", 2), &["--run", "R"]);
@@ -134,6 +213,8 @@ fn a_failed_one_keeps_its_error_stops_no_other_and_can_be_retried_or_dropped() {
     place.spool(&["drop", lost["id"].as_str().expect("an id"), "--reason", "gone"]).ok();
     let entry = &place.spooled()[2];
     assert_eq!((&entry["status"], &entry["drop_reason"]), (&"dropped".into(), &"gone".into()));
+    let coverage = place.run(["observe", "coverage", "--run", "R", "--json"]).ok().json();
+    assert!(coverage["losses"][0]["detail"].as_str().is_some_and(|text| text.contains("unknown number of rows: gone")));
     for name in ["../../etc/passwd", "spool_../x", "spool_0"] {
         let said = place.spool(&["retry", name]);
         assert!(said.status == 1 && said.stderr.contains("there is no spooled input"), "{}", said.stderr);

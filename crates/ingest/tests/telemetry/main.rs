@@ -3,3 +3,4 @@
 mod bindings;
 mod fixture;
 mod intake;
+mod spool;

@@ -1,6 +1,6 @@
 //! `agentprov telemetry spool`: inputs that are queued now and taken in later.
 
-use super::input::{Intake, Rows, Rules};
+use super::input::{Intake, Rows, Rules, host_name};
 use super::jsonl::open;
 use super::scope::Scope;
 use crate::context::Context;
@@ -8,7 +8,9 @@ use crate::failure::{CommandResult, Failure};
 use crate::render::{self, Columns, UNSURE, styled};
 use agentprov_ingest::hooks::wall_clock;
 use agentprov_ingest::receivers::Format;
-use agentprov_ingest::telemetry::spool::{Entry, MAX_QUEUED, Order, Processed, Spool, SpoolError, Taken};
+use agentprov_ingest::telemetry::spool::{
+    Entry, LossError, MAX_QUEUED, Order, Processed, Spool, SpoolError, Taken, WhenFull,
+};
 use agentprov_model::{RunId, schema};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -46,9 +48,12 @@ struct Queue {
     /// What the rows are: auto, native, falco, tetragon, loongcollector or auditd
     #[arg(long, value_name = "FORMAT", default_value_t = Format::Auto)]
     format: Format,
-    /// Inputs that may wait or have failed at a time; more are refused
+    /// Inputs that may wait or have failed at a time; 0 for no bound
     #[arg(long, value_name = "N", default_value_t = MAX_QUEUED)]
     max_queued: usize,
+    /// What happens at the bound: reject refuses this input, drop_oldest drops those that wait longest, as a loss
+    #[arg(long, value_name = "POLICY", default_value_t)]
+    drop_policy: WhenFull,
     /// Do not judge it
     #[arg(long)]
     no_policy: bool,
@@ -110,6 +115,8 @@ struct Drop {
 struct Batch<'e> {
     schema_version: String,
     spool_batch: &'e Entry,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    dropped: &'e [Entry],
 }
 
 #[derive(Serialize)]
@@ -166,6 +173,15 @@ impl From<SpoolError> for Failure {
     }
 }
 
+impl From<LossError> for Failure {
+    fn from(error: LossError) -> Self {
+        match error {
+            LossError::Spool(error) => error.into(),
+            LossError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl SpoolCommand {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         match self.command {
@@ -174,14 +190,27 @@ impl SpoolCommand {
             Command::Process(command) => command.run(context),
             Command::Retry(command) => {
                 let entry = spool(context, MAX_QUEUED)?.retry(&command.id)?;
-                print(&entry, command.json)
+                print(&entry, &[], command.json)
             }
             Command::Drop(command) => {
-                let entry = spool(context, MAX_QUEUED)?.drop_failed(&command.id, &command.reason)?;
-                print(&entry, command.json)
+                let spool = spool(context, MAX_QUEUED)?;
+                let entry = spool.drop_failed(&command.id, &command.reason)?;
+                tell_losses(context, &spool)?;
+                print(&entry, &[], command.json)
             }
         }
     }
+}
+
+/// The logs learn what was given up as soon as they can: until then it is told by the next command that takes in,
+/// queues or drops.
+fn tell_losses(context: &Context, spool: &Spool) -> Result<(), Failure> {
+    if let Err(error) = spool.tell_losses(&context.store_or_new()?, &host_name(), wall_clock()) {
+        let note =
+            format!("no log tells of what was dropped yet: {error}; agentprov telemetry spool process tries again");
+        writeln!(anstream::stderr(), "{}", styled(UNSURE, agentprov_graph::timeline::visible_text(&note)))?;
+    }
+    Ok(())
 }
 
 /// Queueing opens no database: the spool is beside it.
@@ -189,11 +218,18 @@ fn spool(context: &Context, max_queued: usize) -> Result<Spool, Failure> {
     Ok(Spool::new(&context.location()?.dir, max_queued))
 }
 
-fn print(entry: &Entry, json: bool) -> CommandResult {
+fn print(entry: &Entry, dropped: &[Entry], json: bool) -> CommandResult {
     if json {
-        render::json(&Batch { schema_version: schema::v1("telemetry_spool_batch"), spool_batch: entry })?;
-    } else {
-        writeln!(anstream::stdout(), "{} {}", entry.id, entry.status)?;
+        render::json(&Batch { schema_version: schema::v1("telemetry_spool_batch"), spool_batch: entry, dropped })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "{} {}", entry.id, entry.status)?;
+    for entry in dropped {
+        let rows = entry.lost.as_ref().and_then(|lost| lost.rows);
+        let rows = rows.map_or_else(|| "unknown".to_owned(), |rows| rows.to_string());
+        let reason = entry.drop_reason.as_deref().unwrap_or_default();
+        writeln!(out, "{} {} reason={reason} lost_rows={rows}", entry.id, entry.status)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -213,8 +249,12 @@ impl Queue {
             drop_uncorrelated: self.rows.drop_uncorrelated,
             keep_raw: !self.rows.no_raw,
         };
-        let entry = spool(context, self.max_queued)?.queue(open(&self.file)?, order, wall_clock())?;
-        print(&entry, self.json)
+        let spool = spool(context, self.max_queued)?;
+        let queued = spool.queue(open(&self.file)?, order, self.drop_policy, wall_clock())?;
+        if !queued.dropped.is_empty() {
+            tell_losses(context, &spool)?;
+        }
+        print(&queued.entry, &queued.dropped, self.json)
     }
 }
 
@@ -255,7 +295,9 @@ impl Process {
         };
         let mut judged = intake(&self.rules)?;
         let mut unjudged = intake(&Rules::none())?;
-        let done = spool(context, MAX_QUEUED)?.process(self.limit, &wall_clock, &mut |entry, rows| {
+        let spool = spool(context, MAX_QUEUED)?;
+        spool.tell_losses(&context.store_or_new()?, &host_name(), wall_clock())?;
+        let done = spool.process(self.limit, &wall_clock, &mut |entry, rows| {
             let intake = if entry.order.policy_enabled { &mut judged } else { &mut unjudged };
             take(intake, entry, rows)
         })?;

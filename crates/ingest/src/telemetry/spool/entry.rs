@@ -1,7 +1,7 @@
 //! One queued input, as it stands in its file.
 
 use crate::correlate::Provided;
-use agentprov_model::{RunId, ScopeIds};
+use agentprov_model::{EventId, RunId, ScopeIds};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -75,6 +75,17 @@ impl Order {
     }
 }
 
+/// What was lost with an input that was given up.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Lost {
+    /// Its rows; absent where its bytes were gone already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// The facts that say so; none as long as no log does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub event_ids: Vec<EventId>,
+}
+
 /// One queued input.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entry {
@@ -104,11 +115,21 @@ pub struct Entry {
     /// Why it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop_reason: Option<String>,
+    /// What was lost with it when it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
     /// When it was queued.
     pub created_at: String,
     /// When it was last begun and ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processed_at: Option<String>,
+}
+
+impl Entry {
+    /// It was given up, and no log says so yet.
+    pub(super) fn is_unsaid_loss(&self) -> bool {
+        self.lost.as_ref().is_some_and(|lost| lost.event_ids.is_empty())
+    }
 }
 
 /// What taking an entry in gave.

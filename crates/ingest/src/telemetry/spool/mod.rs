@@ -7,10 +7,15 @@
 //!
 //! Two locks: the one of the queue is held for as long as it takes to look and rename, that of processing for as
 //! long as entries are taken in. Whoever holds the latter knows that an entry in state `processing` was abandoned.
+//! What waits is begun and dropped under the former, so that nothing is both.
 
 mod entry;
+mod loss;
+mod room;
 
-pub use entry::{Entry, Order, Status, Taken};
+pub use entry::{Entry, Lost, Order, Status, Taken};
+pub use loss::LossError;
+pub use room::{UnknownPolicy, WhenFull};
 
 use agentprov_model::EventTime;
 use sha2::{Digest, Sha256};
@@ -84,6 +89,15 @@ pub struct Spool {
     max_queued: usize,
 }
 
+/// What queueing did.
+#[derive(Debug)]
+pub struct Queued {
+    /// The new entry.
+    pub entry: Entry,
+    /// Entries that were dropped to make room for it, oldest first.
+    pub dropped: Vec<Entry>,
+}
+
 /// What processing did.
 #[derive(Debug, Default)]
 pub struct Processed {
@@ -94,7 +108,7 @@ pub struct Processed {
 }
 
 impl Spool {
-    /// The spool of a store; nothing is made before something is queued.
+    /// The spool of a store; nothing is made before something is queued. With 0 for `max_queued` it has no bound.
     pub fn new(data_dir: &Path, max_queued: usize) -> Self {
         Self { folder: data_dir.join("spool"), max_queued }
     }
@@ -103,39 +117,28 @@ impl Spool {
     ///
     /// # Errors
     /// [`SpoolError::Full`], or what reading and writing says.
-    pub fn queue(&self, mut input: impl Read, order: Order, now: EventTime) -> Result<Entry, SpoolError> {
+    pub fn queue(
+        &self,
+        mut input: impl Read,
+        order: Order,
+        when_full: WhenFull,
+        now: EventTime,
+    ) -> Result<Queued, SpoolError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(at(&self.folder))?;
         // A full spool refuses before it copies; whether it became full meanwhile is asked again below.
-        self.refuse_full(&self.list()?)?;
+        self.in_the_way(&self.list()?, when_full)?;
         let draft = self.folder.join(format!("draft-{}-{}", std::process::id(), now.as_nanos()));
         let queued = self.copy(&mut input, &draft, &order.path).and_then(|(sha256, size)| {
             let _lock = self.lock("queue.lock")?;
             let entries = self.list()?;
-            self.refuse_full(&entries)?;
+            let dropped = self.make_room(&entries, when_full)?;
             self.tidy(&entries)?;
-            // Ids sort by age even where the clock was put back.
-            let newest = entries.last().and_then(|entry| entry.id.strip_prefix("spool_")?.parse::<i64>().ok());
-            let number = now.as_nanos().max(newest.map_or(0, |newest| newest.saturating_add(1)));
-            let entry = Entry {
-                id: format!("spool_{number:019}"),
-                order,
-                file_sha256: sha256,
-                size_bytes: size,
-                status: Status::Queued,
-                attempts: 0,
-                ingest_batch_id: None,
-                ingested_count: 0,
-                failed_count: 0,
-                error: None,
-                drop_reason: None,
-                created_at: now.to_rfc3339(),
-                processed_at: None,
-            };
+            let entry = new_entry(&entries, order, (sha256, size), now);
             let rows = self.rows(&entry.id);
             std::fs::rename(&draft, &rows).map_err(at(&rows))?;
             self.sync_folder()?;
             self.save(&entry)?;
-            Ok(entry)
+            Ok(Queued { entry, dropped })
         });
         if queued.is_err() {
             let _ = std::fs::remove_file(&draft);
@@ -182,18 +185,12 @@ impl Spool {
             self.remove_rows(&entry.id)?;
         }
         let open = entries.into_iter().filter(|entry| matches!(entry.status, Status::Queued | Status::Processing));
-        for mut entry in open.take(limit) {
-            if entry.attempts >= MAX_ABANDONED && entry.status == Status::Processing {
-                entry.status = Status::Failed;
-                entry.error = Some(format!("{} processes ended in the middle of it", entry.attempts));
-                self.save(&entry)?;
+        for listed in open.take(limit) {
+            let Some(mut entry) = self.begin(&listed.id, clock)? else { continue };
+            if entry.status == Status::Failed {
                 done.failed.push(entry);
                 continue;
             }
-            entry.status = Status::Processing;
-            entry.attempts = entry.attempts.saturating_add(1);
-            entry.processed_at = Some(clock().to_rfc3339());
-            self.save(&entry)?;
             let taken = self.open_rows(&entry).and_then(|rows| take(&entry, rows));
             entry.processed_at = Some(clock().to_rfc3339());
             match taken {
@@ -217,6 +214,27 @@ impl Spool {
         Ok(done)
     }
 
+    /// Marks an entry as being taken in, or as failed where too many died over it. None where it was dropped since
+    /// it was listed.
+    fn begin(&self, id: &str, clock: &dyn Fn() -> EventTime) -> Result<Option<Entry>, SpoolError> {
+        let _lock = self.lock("queue.lock")?;
+        let Some(mut entry) = self.read(id)? else { return Ok(None) };
+        match entry.status {
+            Status::Processing if entry.attempts >= MAX_ABANDONED => {
+                entry.status = Status::Failed;
+                entry.error = Some(format!("{} processes ended in the middle of it", entry.attempts));
+            }
+            Status::Queued | Status::Processing => {
+                entry.status = Status::Processing;
+                entry.attempts = entry.attempts.saturating_add(1);
+                entry.processed_at = Some(clock().to_rfc3339());
+            }
+            Status::Processed | Status::Failed | Status::Dropped => return Ok(None),
+        }
+        self.save(&entry)?;
+        Ok(Some(entry))
+    }
+
     /// Queues a failed entry again, at its old place.
     ///
     /// # Errors
@@ -234,10 +252,7 @@ impl Spool {
     /// # Errors
     /// As [`Self::retry`].
     pub fn drop_failed(&self, id: &str, reason: &str) -> Result<Entry, SpoolError> {
-        let entry = self.change_failed(id, |entry| {
-            entry.status = Status::Dropped;
-            entry.drop_reason = Some(reason.to_owned());
-        })?;
+        let entry = self.change_failed(id, |entry| self.give_up(entry, reason))?;
         self.remove_rows(&entry.id)?;
         Ok(entry)
     }
@@ -249,22 +264,13 @@ impl Spool {
             return Err(SpoolError::NoEntry(id.to_owned()));
         }
         let _lock = self.try_lock("processing.lock")?;
-        let entry = read_entry(&self.folder.join(format!("{id}.json")))?;
-        let mut entry = entry.ok_or_else(|| SpoolError::NoEntry(id.to_owned()))?;
+        let mut entry = self.read(id)?.ok_or_else(|| SpoolError::NoEntry(id.to_owned()))?;
         if entry.status != Status::Failed {
             return Err(SpoolError::NotFailed { id: entry.id, status: entry.status });
         }
         change(&mut entry);
         self.save(&entry)?;
         Ok(entry)
-    }
-
-    fn refuse_full(&self, entries: &[Entry]) -> Result<(), SpoolError> {
-        let queued = entries.iter().filter(|entry| entry.status.holds_bytes()).count();
-        if queued < self.max_queued {
-            return Ok(());
-        }
-        Err(SpoolError::Full { queued, max_queued: self.max_queued })
     }
 
     fn copy(&self, input: &mut dyn Read, draft: &Path, name: &str) -> Result<(String, u64), SpoolError> {
@@ -287,17 +293,19 @@ impl Spool {
         Ok((data_encoding::HEXLOWER.encode(&hash.finalize()), size))
     }
 
-    /// Removes what killed writers left and forgets the oldest entries that are done with.
+    /// Removes what killed writers left and forgets the oldest entries that are done with. A loss that no log tells
+    /// of is not done with.
     fn tidy(&self, entries: &[Entry]) -> Result<(), SpoolError> {
-        let done: Vec<&Entry> = entries.iter().filter(|entry| !entry.status.holds_bytes()).collect();
+        let is_done = |entry: &&Entry| !entry.status.holds_bytes() && !entry.is_unsaid_loss();
+        let done: Vec<&Entry> = entries.iter().filter(is_done).collect();
         for entry in &done[..done.len().saturating_sub(MAX_REMEMBERED)] {
-            remove(&self.folder.join(format!("{}.json", entry.id)))?;
+            remove(&self.state(&entry.id))?;
         }
         for path in self.files()? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let abandoned = match name.strip_suffix(".rows") {
                 // Asked by name: a listing may miss a file that is replaced meanwhile.
-                Some(id) => !self.folder.join(format!("{id}.json")).exists(),
+                Some(id) => !self.state(id).exists(),
                 None => name.starts_with("draft-") && is_old(&path),
             };
             if abandoned {
@@ -333,6 +341,14 @@ impl Spool {
         Ok(file)
     }
 
+    fn read(&self, id: &str) -> Result<Option<Entry>, SpoolError> {
+        read_entry(&self.state(id))
+    }
+
+    fn state(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}.json"))
+    }
+
     fn rows(&self, id: &str) -> PathBuf {
         self.folder.join(format!("{id}.rows"))
     }
@@ -342,7 +358,7 @@ impl Spool {
     }
 
     fn save(&self, entry: &Entry) -> Result<(), SpoolError> {
-        let path = self.folder.join(format!("{}.json", entry.id));
+        let path = self.state(&entry.id);
         let draft = self.folder.join(format!("draft-{}-{}.state", std::process::id(), entry.id));
         let bytes = serde_json::to_vec(entry).map_err(|source| SpoolError::Damaged { path: path.clone(), source })?;
         let mut file =
@@ -383,6 +399,28 @@ impl Spool {
             Err(TryLockError::WouldBlock) => Err(SpoolError::Busy),
             Err(TryLockError::Error(error)) => Err(at(&self.folder.join(name))(error)),
         }
+    }
+}
+
+fn new_entry(entries: &[Entry], order: Order, (sha256, size): (String, u64), now: EventTime) -> Entry {
+    // Ids sort by age even where the clock was put back.
+    let newest = entries.last().and_then(|entry| entry.id.strip_prefix("spool_")?.parse::<i64>().ok());
+    let number = now.as_nanos().max(newest.map_or(0, |newest| newest.saturating_add(1)));
+    Entry {
+        id: format!("spool_{number:019}"),
+        order,
+        file_sha256: sha256,
+        size_bytes: size,
+        status: Status::Queued,
+        attempts: 0,
+        ingest_batch_id: None,
+        ingested_count: 0,
+        failed_count: 0,
+        error: None,
+        drop_reason: None,
+        lost: None,
+        created_at: now.to_rfc3339(),
+        processed_at: None,
     }
 }
 
