@@ -46,7 +46,7 @@ pub(super) fn run(surroundings: &Surroundings) -> Result<Outcome> {
 
 /// Variables by which tests find the programs that are there.
 pub(super) fn variables() -> impl Iterator<Item = (&'static str, PathBuf)> {
-    TOOLS.iter().filter(|tool| tool.launcher().is_file()).map(|tool| (tool.variable, tool.launcher()))
+    TOOLS.iter().filter(|tool| tool.works()).map(|tool| (tool.variable, tool.launcher()))
 }
 
 impl Tool {
@@ -55,7 +55,8 @@ impl Tool {
     }
 
     fn launcher(&self) -> PathBuf {
-        self.packages().with_file_name(format!("{}.sh", self.requirement))
+        // A folder of its own, so that a test can put just this program on its PATH.
+        self.packages().with_file_name(format!("{}.bin", self.requirement)).join(self.program)
     }
 
     fn works(&self) -> bool {
@@ -66,24 +67,28 @@ impl Tool {
     /// Whether it worked is seen by calling it.
     fn install(&self, surroundings: &Surroundings) -> Result<()> {
         let packages = self.packages();
+        self.write_launcher(&packages).map_err(|error| format!("{}: {error}", self.launcher().display()))?;
+        if self.works() {
+            return Ok(());
+        }
         eprintln!("pypi: installing {}", self.requirement);
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--upgrade"]);
         pip.args(["--root-user-action", "ignore", "--retries", "1", "--timeout", "15", "--target"]);
         pip.arg(&packages).arg(self.requirement);
-        if !surroundings.logged_within(LIMIT, &mut pip)?.success() {
-            return Ok(());
-        }
-        self.write_launcher(&packages).map_err(|error| format!("{}: {error}", self.launcher().display()))
+        surroundings.logged_within(LIMIT, &mut pip).map(drop)
     }
 
     fn write_launcher(&self, packages: &Path) -> std::io::Result<()> {
         let folder = packages.display();
         let program = self.program;
+        // Semgrep asks the network for newer versions, and waits long where there is none.
         let text = format!(
-            "#!/bin/sh\nPYTHONPATH='{folder}' PATH='{folder}/bin':\"$PATH\" exec '{folder}/bin/{program}' \"$@\"\n"
+            "#!/bin/sh\nexport SEMGREP_ENABLE_VERSION_CHECK=0 SEMGREP_SEND_METRICS=off\nPYTHONPATH='{folder}' PATH='{folder}/bin':\"$PATH\" exec '{folder}/bin/{program}' \"$@\"\n"
         );
-        std::fs::write(self.launcher(), text)?;
+        let launcher = self.launcher();
+        launcher.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(&launcher, text)?;
         std::fs::set_permissions(self.launcher(), std::fs::Permissions::from_mode(0o755))
     }
 }

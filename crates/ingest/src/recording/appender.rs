@@ -6,6 +6,7 @@ use agentprov_store::{Durability, Prepared, RunNo, StoreError, Writer};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -56,9 +57,14 @@ pub(super) struct Scope {
 
 /// A file without a name: the kernel frees its space even where this process is killed.
 fn reserve(data_dir: &Path) -> std::io::Result<File> {
-    let path = data_dir.join(format!("reserve-{}", std::process::id()));
-    let mut file = File::create(&path)?;
-    std::fs::remove_file(&path)?;
+    let nameless = i32::from_ne_bytes(rustix::fs::OFlags::TMPFILE.bits().to_ne_bytes());
+    let file = File::options().write(true).custom_flags(nameless).mode(0o600).open(data_dir);
+    let mut file = file.or_else(|_no_such_file_system| {
+        let path = data_dir.join(format!("reserve-{}", std::process::id()));
+        let file = File::create(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok::<_, std::io::Error>(file)
+    })?;
     let _ = file.write_all(&vec![0x5a; RESERVE_BYTES]);
     Ok(file)
 }
