@@ -9,6 +9,7 @@ mod births;
 mod complete;
 mod contract;
 mod contract_nested;
+mod contract_telemetry;
 mod crash;
 mod daemon;
 mod demo;
