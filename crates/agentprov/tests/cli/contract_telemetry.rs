@@ -182,6 +182,9 @@ fn payloads_are_strings_that_hold_json() {
         assert!(!rows.is_empty(), "no {kind}");
         payloads.extend(rows.iter().map(|row| row[inner]["payload"].clone()));
     }
+    place.ingest(&row("d", 9, "\"event_type\":\"policy_verdict\",\"pid\":42,\"decision\":\"deny\""), &[]);
+    let verdict = place.events("R", &["--type", "policy_verdict"])[0]["payload"].clone();
+    assert!(verdict.as_str().is_some_and(|text| text.contains("\"decision\":\"deny\"")), "{verdict}");
     for payload in payloads {
         let text = payload.as_str().unwrap_or_else(|| panic!("no string: {payload}"));
         assert!(serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object()), "{text}");

@@ -29,6 +29,7 @@ mod setup;
 mod tamper;
 mod tamper_anywhere;
 mod telemetry;
+mod telemetry_flags;
 mod telemetry_late;
 mod telemetry_spool;
 mod telemetry_writers;
