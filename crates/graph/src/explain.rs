@@ -5,12 +5,14 @@ mod edge;
 mod judged;
 mod model_calls;
 mod neighbourhood;
+mod received;
 mod rows;
 mod story;
 mod target;
 
 pub use edge::{Edge, EdgeKind, Side};
-pub use rows::{EvidenceRow, ProcessObservation, ReplayRef, RuntimeEvent, Telemetry};
+pub use received::Telemetry;
+pub use rows::{EvidenceRow, ProcessObservation, ReplayRef, RuntimeEvent};
 pub use target::Target;
 
 use crate::blame::{Blame, blame};

@@ -4,6 +4,7 @@ mod coverage;
 mod event;
 mod flow;
 mod process;
+mod related;
 mod scopes;
 mod summary;
 
@@ -15,6 +16,7 @@ pub use scopes::{ScopeRow, ScopesBody, observe_scopes};
 pub use summary::{SummaryBody, observe_summary};
 
 pub(crate) use event::find_event;
+pub(crate) use related::decision_of;
 
 use crate::error::GraphError;
 use crate::result_set::{Pin, page_hash};

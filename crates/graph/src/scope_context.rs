@@ -5,7 +5,7 @@
 use crate::attempts::{Attempt, AttemptState, attempts, facts_of_type};
 use crate::error::GraphError;
 use agentprov_model::{
-    AttemptNo, Bound, Declared, EventType, Fact, Lane, Method, Outcome, ProcessId, ResolutionState, RunId,
+    AttemptNo, Bound, Declared, EventId, EventType, Fact, Lane, Method, Outcome, ProcessId, ResolutionState, RunId,
     TelemetryEvent, What,
 };
 use agentprov_store::{Reader, RunRow, Seq};
@@ -184,6 +184,26 @@ impl Scopes {
         (context_of(scope, process), correlation_of(scope, fact, process))
     }
 
+    /// Resolves a fact, and what was judged outside all attempts by way of the event that the judgement is about: there the
+    /// event alone knows its scope.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn resolve_judged(
+        &self,
+        reader: &Reader,
+        run: &RunRow,
+        fact: &Fact,
+    ) -> Result<(Context, Correlation), GraphError> {
+        if fact.attempt == AttemptNo(0)
+            && let Some(event) = judged_event(reader, run, fact)?
+            && let Some(row) = reader.event(run.no, &event)?
+        {
+            return Ok(self.resolve(&reader.fact(run.no, row.position.seq)?));
+        }
+        Ok(self.resolve(fact))
+    }
+
     /// An agent names its session and call itself; the process is the carrier's ancestor that the fact names.
     fn declared(&self, fact: &Fact, declared: &Declared) -> (Context, Correlation) {
         let scope = self.of(fact.attempt);
@@ -210,6 +230,22 @@ impl Scopes {
             .map(|scope| (scope.attempt.no, scope.attempt.started_seq, end(&scope.attempt)))
             .collect()
     }
+}
+
+/// The event that a judgement is about.
+fn judged_event(reader: &Reader, run: &RunRow, fact: &Fact) -> Result<Option<EventId>, GraphError> {
+    Ok(match &fact.what {
+        What::Decision(decision) => Some(decision.event),
+        What::RiskSignal(risk) => Some(risk.event),
+        What::ResponseAction(response) => match reader.event(run.no, &response.decision)? {
+            Some(row) => match reader.fact(run.no, row.position.seq)?.what {
+                What::Decision(decision) => Some(decision.event),
+                _ => None,
+            },
+            None => None,
+        },
+        _ => None,
+    })
 }
 
 /// The ids of a scope and a process.

@@ -5,10 +5,10 @@ use super::neighbourhood::Neighbourhood;
 use super::target::event_node;
 use crate::attempts::facts_of_type;
 use crate::error::GraphError;
-use crate::observe::find_event;
+use crate::observe::{decision_of, find_event};
 use crate::selection::nearest;
 use crate::timeline::sentence;
-use agentprov_model::{EventId, EventType, Fact, What};
+use agentprov_model::{EventType, Fact, What};
 use agentprov_store::{Reader, RunRow, Seq};
 
 /// A decision with everything that hangs on it.
@@ -78,15 +78,6 @@ impl Judged {
             None => lines.push("<- what was judged is no longer stored".to_owned()),
         }
         lines
-    }
-}
-
-/// The decision that a risk signal or response follows from.
-fn decision_of(fact: &Fact) -> Option<EventId> {
-    match &fact.what {
-        What::RiskSignal(risk) => Some(risk.decision),
-        What::ResponseAction(action) => Some(action.decision),
-        _ => None,
     }
 }
 

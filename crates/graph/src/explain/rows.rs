@@ -1,12 +1,13 @@
 //! The rows that an explanation carries beside its edges.
 
 use super::neighbourhood::Neighbourhood;
+use super::received::{Telemetry, told};
 use crate::attempts::facts_of_type;
 use crate::diff::rollout_id;
 use crate::error::GraphError;
 use crate::scope_context::{Context, Status, has_status};
 use crate::timeline::{RowBuilder, command_line, event_drilldowns};
-use agentprov_model::{Basis, EventType, Fact, Lane};
+use agentprov_model::{Basis, EventType, Fact};
 use agentprov_store::{Reader, RunRow, Seq};
 use serde::Serialize;
 
@@ -25,7 +26,7 @@ pub struct RuntimeEvent {
     pub process_id: String,
     /// Snapshot; our recorder takes none.
     pub snapshot_id: String,
-    /// Id at an outside source; our own recorder has none.
+    /// Id at an outside source; empty where there is none.
     pub raw_event_id: String,
     /// How it was tied to its scope.
     pub correlation_method: &'static str,
@@ -35,12 +36,12 @@ pub struct RuntimeEvent {
     pub container_id: String,
     /// Inode of the scope's cgroup; empty where it has none of its own.
     pub cgroup_id: String,
-    /// Pid; null where the process is not known.
-    pub pid: Option<u32>,
-    /// Thread group id: the same.
-    pub tgid: Option<u32>,
+    /// Pid; 0 where the process is not known, as the contract has it.
+    pub pid: u32,
+    /// Thread group id.
+    pub tgid: u32,
     /// Pid of the parent.
-    pub ppid: Option<u32>,
+    pub ppid: u32,
     /// Who reported it.
     pub source: String,
     /// Event type.
@@ -73,30 +74,6 @@ pub struct RuntimeEvent {
     pub basis: Basis,
     /// One line for people.
     pub summary: String,
-}
-
-/// How a fact came in.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Telemetry {
-    /// Who received it: for our own facts the source.
-    pub receiver: String,
-    /// `normalized`: it was never in another format.
-    pub source_format: &'static str,
-    /// Event type.
-    pub normalized_event_type: &'static str,
-    /// `valid`: facts are typed.
-    pub schema_status: &'static str,
-    /// Keys by which it was tied to its scope.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub identity_keys: Vec<&'static str>,
-    /// How it was tied to its scope.
-    pub correlation_method: &'static str,
-    /// From 0 to 1.
-    pub correlation_confidence: f64,
-    /// What kind of evidence that is.
-    pub correlation_class: &'static str,
-    /// `provided`, `resolved` or `unresolved`.
-    pub correlation_status: &'static str,
 }
 
 /// What the recorder says about its evidence.
@@ -189,12 +166,13 @@ fn runtime_event(
     seq: Seq,
     fact: &Fact,
 ) -> Result<RuntimeEvent, GraphError> {
-    let (context, correlation) = near.scopes.resolve(fact);
+    let (context, correlation) = rows.correlation(fact)?;
     let scope = near.scopes.of(fact.attempt);
     let process = fact.process.and_then(|process| near.processes.find(&process));
     let run = near.scopes.run().to_string();
     let Context { session_id, tool_call_id, process_id, .. } = context;
-    let identity_keys = if process_id.is_some() { vec!["run_id", "process_id"] } else { vec!["run_id", "attempt_id"] };
+    let has_process = process_id.is_some();
+    let seen = told(fact).map(|event| event.identity.clone()).unwrap_or_default();
     Ok(RuntimeEvent {
         id: fact.id.to_string(),
         drilldowns: event_drilldowns(&run, fact),
@@ -203,31 +181,21 @@ fn runtime_event(
         tool_call_id: tool_call_id.unwrap_or_default(),
         process_id: process_id.unwrap_or_default(),
         snapshot_id: String::new(),
-        raw_event_id: String::new(),
+        raw_event_id: told(fact).and_then(|event| event.native_id.clone()).unwrap_or_default(),
         correlation_method: correlation.method,
         correlation_confidence: correlation.confidence,
-        container_id: scope.map(|scope| scope.container_id()).unwrap_or_default(),
-        cgroup_id: scope.map(|scope| scope.cgroup_id()).unwrap_or_default(),
-        pid: process.map(|process| process.started.pid),
-        tgid: process.map(|process| process.started.pid),
-        ppid: process.map(|process| process.started.ppid),
+        container_id: seen.container.or_else(|| scope.map(|scope| scope.container_id())).unwrap_or_default(),
+        cgroup_id: seen.cgroup.or_else(|| scope.map(|scope| scope.cgroup_id())).unwrap_or_default(),
+        pid: seen.pid.or_else(|| process.map(|process| process.started.pid)).unwrap_or(0),
+        tgid: seen.tgid.or_else(|| process.map(|process| process.started.pid)).unwrap_or(0),
+        ppid: seen.ppid.or_else(|| process.map(|process| process.started.ppid)).unwrap_or(0),
         source: fact.source().to_owned(),
         event_type: fact.event_type().name(),
         payload: serde_json::Value::Object(rows.evidence(fact)?).to_string(),
         created_at: fact.recorded.to_rfc3339(),
         lane: Some(fact.lane().name()),
         correlation_status: has_status(fact.lane()).then_some(correlation.status),
-        telemetry: (fact.lane() == Lane::RuntimeTelemetry).then(|| Telemetry {
-            receiver: fact.source().to_owned(),
-            source_format: "normalized",
-            normalized_event_type: fact.event_type().name(),
-            schema_status: "valid",
-            identity_keys,
-            correlation_method: correlation.method,
-            correlation_confidence: correlation.confidence,
-            correlation_class: correlation.class,
-            correlation_status: correlation.status.match_status(),
-        }),
+        telemetry: Telemetry::of(fact, correlation, has_process),
         time: fact.at.to_rfc3339(),
         event_time_ns: fact.at.as_nanos(),
         seq,

@@ -1,5 +1,6 @@
 //! `observability_event/v1`: one fact looked at closely. Any id of a timeline row is accepted.
 
+use super::related::{Related, Subject};
 use super::{Document, EvidenceRef};
 use crate::error::GraphError;
 use crate::scope_context::{Context, Scopes, Status};
@@ -18,7 +19,7 @@ pub struct EventBody {
     pub context: Context,
     /// How it looks in a timeline.
     pub query: QueryHints,
-    /// Risks that name it: none, because nothing was judged.
+    /// Risks that rules saw in it. None says something only where they judged: see `risk_state`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub related_risks: Vec<EvidenceRef>,
     /// Decisions that name it.
@@ -105,9 +106,10 @@ pub fn observe_event(reader: &Reader, run: &RunRow, id: &str) -> Result<Document
     let (seq, fact) = find_event(reader, run, id)?;
     let scopes = Scopes::load(reader, run)?;
     let row = RowBuilder::new(reader, run, &scopes, run.size).row(seq, &fact)?;
-    let (_, correlation) = scopes.resolve(&fact);
+    let (_, correlation) = scopes.resolve_judged(reader, run, &fact)?;
     let mut recommended_views = row.drilldowns.clone();
     recommended_views.push(format!("graph verify --run {} --json", run.id));
+    let related = Related::to(reader, run, Subject::Event(fact.id))?;
     let body = EventBody {
         query: QueryHints::of(&row),
         context: row.context,
@@ -127,9 +129,9 @@ pub fn observe_event(reader: &Reader, run: &RunRow, id: &str) -> Result<Document
             vantage: row.vantage,
             basis: row.basis,
         },
-        related_risks: Vec::new(),
-        related_policies: Vec::new(),
-        related_responses: Vec::new(),
+        related_risks: related.risks,
+        related_policies: related.policies,
+        related_responses: related.responses,
         risk_state: Standing::of(reader, run)?.state,
         recommended_views,
     };

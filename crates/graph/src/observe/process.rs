@@ -1,6 +1,7 @@
 //! `observability_process/v1`: one process looked at closely.
 
 use super::event::QueryHints;
+use super::related::{Related, Subject};
 use super::{Document, EvidenceRef};
 use crate::error::GraphError;
 use crate::scope_context::{Context, Scopes};
@@ -28,7 +29,7 @@ pub struct ProcessBody {
     pub runtime_events: Vec<EvidenceRef>,
     /// All of its facts.
     pub runtime_event_count: u64,
-    /// Risks that name it: none, because nothing was judged.
+    /// Risks that rules saw in it. None says something only where they judged: see `risk_state`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub related_risks: Vec<EvidenceRef>,
     /// Decisions that name it.
@@ -89,6 +90,7 @@ pub fn observe_process(reader: &Reader, run: &RunRow, id: &str) -> Result<Docume
         (None, false) => "no end was seen".to_owned(),
     };
     let run_id = &run.id;
+    let related = Related::to(reader, run, Subject::Process(process))?;
     let body = ProcessBody {
         process: ProcessDetail {
             id: process.to_string(),
@@ -102,9 +104,9 @@ pub fn observe_process(reader: &Reader, run: &RunRow, id: &str) -> Result<Docume
         context: row.context,
         runtime_events: shown,
         runtime_event_count: seqs.len() as u64,
-        related_risks: Vec::new(),
-        related_policies: Vec::new(),
-        related_responses: Vec::new(),
+        related_risks: related.risks,
+        related_policies: related.policies,
+        related_responses: related.responses,
         risk_state: Standing::of(reader, run)?.state,
         recommended_views: vec![
             format!("timeline --run {run_id} --process {process} --json"),

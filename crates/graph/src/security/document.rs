@@ -73,34 +73,12 @@ pub(super) fn found<'r>(reader: &Reader, runs: &'r [RunRow], kind: EventType) ->
         }
         let scopes = Scopes::load(reader, run)?;
         for (seq, fact) in facts {
-            let context = context(reader, run, &scopes, &fact)?;
+            let (context, _) = scopes.resolve_judged(reader, run, &fact)?;
             all.push(Found { run, seq, fact, context });
         }
     }
     all.sort_by(|a, b| (b.fact.at, b.seq, &b.run.id).cmp(&(a.fact.at, a.seq, &a.run.id)));
     Ok(all)
-}
-
-/// What stands outside all attempts has the context of the event that it is about.
-fn context(reader: &Reader, run: &RunRow, scopes: &Scopes, fact: &Fact) -> Result<Context, GraphError> {
-    let about = match &fact.what {
-        What::Decision(decision) => Some(decision.event),
-        What::RiskSignal(risk) => Some(risk.event),
-        What::ResponseAction(response) => match reader.event(run.no, &response.decision)? {
-            Some(row) => match reader.fact(run.no, row.position.seq)?.what {
-                What::Decision(decision) => Some(decision.event),
-                _ => None,
-            },
-            None => None,
-        },
-        _ => None,
-    };
-    if let (AttemptNo(0), Some(event)) = (fact.attempt, about)
-        && let Some(row) = reader.event(run.no, &event)?
-    {
-        return Ok(scopes.resolve(&reader.fact(run.no, row.position.seq)?).0);
-    }
-    Ok(scopes.resolve(fact).0)
 }
 
 /// The run asked for, or every run.

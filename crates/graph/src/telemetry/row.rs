@@ -110,6 +110,9 @@ pub(super) fn payload(fact: &Fact) -> Map<String, Value> {
         fields.insert("dst".to_owned(), ip.clone());
         fields.insert("dst_ip".to_owned(), ip);
     }
+    if let Some(verdict) = fields.get("verdict").cloned() {
+        fields.insert("decision".to_owned(), verdict);
+    }
     if let Some(outcome) = fields.remove("outcome") {
         if let agentprov_model::TelemetryBody::Exit(exit) = &event.body {
             fields.insert("exit_code".to_owned(), exit.outcome.as_ref().map(|outcome| outcome.shell_status()).into());

@@ -57,6 +57,7 @@ pub struct TimelineRow {
 
 /// Makes rows of the facts below a tree size.
 pub struct RowBuilder<'a> {
+    reader: &'a Reader,
     run: &'a RunRow,
     scopes: &'a Scopes,
     lives: Lifetimes<'a>,
@@ -65,7 +66,7 @@ pub struct RowBuilder<'a> {
 impl<'a> RowBuilder<'a> {
     /// For the facts of a run below `size`.
     pub fn new(reader: &'a Reader, run: &'a RunRow, scopes: &'a Scopes, size: u64) -> Self {
-        Self { run, scopes, lives: Lifetimes::new(reader, run, size) }
+        Self { reader, run, scopes, lives: Lifetimes::new(reader, run, size) }
     }
 
     /// The row of a fact.
@@ -73,7 +74,7 @@ impl<'a> RowBuilder<'a> {
     /// # Errors
     /// What the store says.
     pub fn row(&mut self, seq: Seq, fact: &Fact) -> Result<TimelineRow, GraphError> {
-        let (context, correlation) = self.scopes.resolve(fact);
+        let (context, correlation) = self.correlation(fact)?;
         let evidence = self.evidence(fact)?;
         Ok(TimelineRow {
             time: fact.at.to_rfc3339(),
@@ -97,8 +98,11 @@ impl<'a> RowBuilder<'a> {
     }
 
     /// How a fact is tied to its scope.
-    pub fn correlation(&self, fact: &Fact) -> (Context, Correlation) {
-        self.scopes.resolve(fact)
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn correlation(&self, fact: &Fact) -> Result<(Context, Correlation), GraphError> {
+        self.scopes.resolve_judged(self.reader, self.run, fact)
     }
 
     /// The life of a process.

@@ -3,9 +3,9 @@
 use super::draft::{Draft, Received, RowError};
 use super::json::Json;
 use super::native;
-use super::words::{instant, scalar, text};
+use super::words::text;
 use agentprov_model::special::{DestinationClass, ObjectClass, Severity};
-use agentprov_model::telemetry::{FileAction, TelemetryBody, VerdictSeen};
+use agentprov_model::telemetry::{FileAction, TelemetryBody};
 use agentprov_model::{ClassMatch, ClassTable, SourceName, Vantage};
 use std::borrow::Cow;
 
@@ -65,10 +65,7 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
         own_pid || !(OUTER.contains(&key.as_ref()) || OTHER_NAMES.contains(&key.as_ref()))
     });
     flat.extend(inner.cloned());
-    let received = match *kind {
-        "policy_verdict" => Received::Event(Box::new(verdict(row, payload)?)),
-        _ => native::receive(&Json::Object(flat), table)?,
-    };
+    let received = native::receive(&Json::Object(flat), table)?;
     let Received::Event(mut draft) = received else { return Ok(received) };
     draft.vantage = Vantage::Sdk;
     draft.event.source = source_name;
@@ -98,20 +95,6 @@ fn require(kind: &str, needs: &[&'static str], payload: &Json<'_>) -> Result<(),
         _ => "decision or verdict in its payload",
     };
     Err(RowError::incomplete(kind, needs))
-}
-
-/// The row reads as our sensor's but for its type.
-fn verdict(row: &Json<'_>, payload: &Json<'_>) -> Result<Draft, RowError> {
-    let word = scalar(payload.get("verdict").or_else(|| payload.get("decision"))).unwrap_or_default();
-    let body = VerdictSeen { verdict: word, reason: text(payload.get("reason")) };
-    let mut draft = Draft::new(SourceName::FILTERED, Vantage::Sdk, "policy_verdict", TelemetryBody::Verdict(body));
-    if let Some(time) = row.get("timestamp") {
-        let at = instant(time).ok_or_else(|| RowError::value("timestamp", time, "time"))?;
-        draft = draft.at(Some(at));
-    }
-    draft.event.native_id = scalar(row.get("id"));
-    draft.event.identity = native::identity(row);
-    Ok(draft)
 }
 
 /// A caller may know of places that our table does not: a special type stays what it was called, never less.
@@ -180,6 +163,7 @@ mod tests {
         assert_eq!(draft.event.identity.pid, Some(3));
         assert_eq!(draft.event.native_id.as_deref(), Some("a"));
         assert_eq!((draft.event.host, draft.event.identity.container), (None, None));
+        assert_eq!(draft.event.identity.uid, None, "the uid that was asked for is not whose the process is");
         assert_eq!(draft.at.map(|at| at.to_rfc3339()).as_deref(), Some("2026-01-02T03:04:05.000000000Z"));
     }
 }

@@ -8,7 +8,7 @@ use super::words::{
 use agentprov_model::special::Destination;
 use agentprov_model::telemetry::{
     DnsSeen, ExecSeen, ExitSeen, FileAction, NetworkAction, PressureSeen, PrivilegeSeen, ProcessSeen, SpawnSeen,
-    TelemetryBody, TelemetryFlag, TlsDirection, TlsSeen, TreeSeen,
+    TelemetryBody, TelemetryFlag, TlsDirection, TlsSeen, TreeSeen, VerdictSeen,
 };
 use agentprov_model::{Access, BootId, ClassTable, OsBytes, Outcome, RuntimeIdentity, SourceName, Vantage};
 use sha2::{Digest, Sha256};
@@ -37,6 +37,10 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
     draft.event.native_id = scalar(first(row, &["id", "uuid", "event_id"]));
     draft.event.host = text(row.get("hostname").or_else(|| row.get("node")));
     draft.event.identity = identity(row);
+    if matches!(&draft.event.body, TelemetryBody::Privilege(privilege) if privilege.uid.is_some()) {
+        // Of this call `uid` is what was asked for. Whose the process is, the row does not say.
+        draft.event.identity.uid = None;
+    }
     if let Some(ret) = signed(row.get("ret")) {
         draft.event.result = returned(ret);
     }
@@ -46,7 +50,7 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
     Ok(Received::Event(Box::new(draft)))
 }
 
-pub(super) fn identity(row: &Json<'_>) -> RuntimeIdentity {
+fn identity(row: &Json<'_>) -> RuntimeIdentity {
     RuntimeIdentity {
         boot: text(row.get("boot_id")).map(BootId),
         pid: narrow(row.get("pid")),
@@ -118,6 +122,11 @@ fn draft(row: &Json<'_>, kind: &str, table: &ClassTable) -> Result<Option<Draft>
         })),
         "abnormal_process_tree" => {
             plain(TelemetryBody::Tree(TreeSeen { command: bytes(row.get("command")), reason: text(row.get("reason")) }))
+        }
+        "policy_verdict" => {
+            let word = scalar(first(row, &["verdict", "decision"]));
+            let verdict = word.ok_or_else(|| RowError::incomplete(kind, "decision or verdict"))?;
+            plain(TelemetryBody::Verdict(VerdictSeen { verdict, reason: text(row.get("reason")) }))
         }
         "tls_read" => plain(TelemetryBody::Tls(tls(row, TlsDirection::Read))),
         "tls_write" => plain(TelemetryBody::Tls(tls(row, TlsDirection::Write))),

@@ -35,8 +35,8 @@ impl PolicyEvent {
                 }
             }
             TelemetryBody::Privilege(privilege) => {
-                // These two say whom the call asks for, not who made it.
-                if matches!(fact.vantage, Vantage::Ebpf | Vantage::Sdk) {
+                // That it was root already would lift the rule, and a claim lifts none.
+                if fact.vantage == Vantage::Sdk {
                     event.user = None;
                 }
                 event.take_seen_privilege(privilege);
