@@ -240,3 +240,15 @@ fn judgements_are_found_from_who_did_it() {
         assert_eq!(seen[kind].as_array().map(Vec::len), Some(1), "{kind}: {seen:#}");
     }
 }
+
+#[test]
+fn without_a_baseline_no_list_of_deviations_is_called_empty() {
+    let place = Place::new();
+    place.ingest(&rows(), &["--run", "R"]);
+    for which in [&["--run", "R"][..], &[]] {
+        let command = [&["security", "deviations"], which].concat();
+        assert_eq!(place.run(&command).ok().stdout.trim(), "no baseline learned", "{which:?}");
+        let document = place.run([&command[..], &["--json"]].concat()).ok().json();
+        assert_eq!(document["baseline"]["state"], "no baseline learned", "{which:?}");
+    }
+}

@@ -50,6 +50,7 @@ mod telemetry_late;
 mod telemetry_prune;
 mod telemetry_responses;
 mod telemetry_spool;
+mod telemetry_windows;
 mod telemetry_writers;
 mod tool_calls;
 mod trace_context;

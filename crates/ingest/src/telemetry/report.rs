@@ -63,6 +63,9 @@ pub struct IngestReport {
     /// What was wrong with rows that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
+    /// The last line whose result came.
+    #[serde(skip)]
+    last_line: u64,
 }
 
 /// Counts over all rows.
@@ -131,10 +134,13 @@ fn is_zero(value: &u64) -> bool {
 }
 
 impl IngestReport {
-    /// Takes in the result of a row, in the order in which they come.
+    /// Takes in the result of a row, in the order in which they come. Lines come in order, so that a result for an
+    /// earlier one says what became of a row that was part of an event: it stands in the place of what was said before.
     pub fn row(&mut self, row: &RowResult) {
+        let belated = row.line <= self.last_line;
+        self.last_line = self.last_line.max(row.line);
         let summary = &mut self.receiver_summary;
-        if let Some(format) = row.format {
+        if let (Some(format), false) = (row.format, belated) {
             *summary.detected_formats.entry(format.name()).or_default() += 1;
         }
         if row.status == RowStatus::Ingested {
@@ -151,7 +157,11 @@ impl IngestReport {
         self.policy_decisions += row.decisions.len() as u64;
         list(&mut self.policy_decision_ids, row.decisions.iter().copied());
         self.event_ids_truncated |= list(&mut self.event_ids, row.event_id);
-        self.row_results_truncated |= list(&mut self.row_results, [RowDocument::of(row)]);
+        if !belated {
+            self.row_results_truncated |= list(&mut self.row_results, [RowDocument::of(row)]);
+        } else if let Ok(place) = self.row_results.binary_search_by_key(&row.line, |listed| listed.line) {
+            self.row_results[place] = RowDocument::of(row);
+        }
         if let (RowStatus::Failed, Some(error)) = (row.status, &row.error) {
             list(&mut self.errors, [format!("line {}: {error}", row.line)]);
         }

@@ -9,6 +9,17 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Every line of every input.
+pub(crate) fn every_line() -> Vec<String> {
+    let mut all = Vec::new();
+    for format in DetectedFormat::ALL {
+        for path in inputs(format) {
+            all.extend(lines(&std::fs::read_to_string(&path).expect("the input is readable")));
+        }
+    }
+    all
+}
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
@@ -65,14 +76,18 @@ fn run(input: &str, format: Format) -> Value {
     Value::Array(rows)
 }
 
-fn check(format: DetectedFormat, least: usize) {
-    let folder = folder().join(format.name());
-    let mut inputs: Vec<PathBuf> = std::fs::read_dir(&folder)
+fn inputs(format: DetectedFormat) -> Vec<PathBuf> {
+    let mut inputs: Vec<PathBuf> = std::fs::read_dir(folder().join(format.name()))
         .expect("the folder is there")
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.to_string_lossy().ends_with(".in.json"))
         .collect();
     inputs.sort();
+    inputs
+}
+
+fn check(format: DetectedFormat, least: usize) {
+    let inputs = inputs(format);
     assert!(inputs.len() >= least, "{} has {} shapes, {least} are due", format.name(), inputs.len());
     for path in inputs {
         let input = std::fs::read_to_string(&path).expect("the input is readable");

@@ -1,10 +1,12 @@
 //! Whatever may come: no panic, no hang, an answer for every line.
 
+use crate::golden::every_line;
 use agentprov_ingest::receivers::{DetectedFormat, Format, Received, Receivers, RowError};
 use agentprov_model::ClassTable;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 fn receivers(format: Format, strict: bool) -> Receivers {
     Receivers::new(format, strict, Arc::new(ClassTable::builtin().clone()))
@@ -61,6 +63,12 @@ const KEYS: &[&str] = &[
     "priority",
     "rate_limit_info",
     "process_tracepoint",
+    "payload",
+    "uid",
+    "gid",
+    "verdict",
+    "pid",
+    "id",
 ];
 
 const TEXTS: &[&str] = &[
@@ -115,8 +123,52 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn formats() -> Vec<Format> {
-    let fixed = DetectedFormat::ALL.into_iter().map(Format::Fixed);
+    let fixed = DetectedFormat::ALL.into_iter().chain([DetectedFormat::Normalized]).map(Format::Fixed);
     std::iter::once(Format::Auto).chain(fixed).collect()
+}
+
+/// Rows in the real shapes of every source: what is nearly right reaches further in than what is not.
+static REAL: LazyLock<Vec<String>> = LazyLock::new(every_line);
+
+/// One change to a row.
+#[derive(Clone, Debug)]
+enum Damage {
+    Cut(usize),
+    Remove(usize, usize),
+    Replace(usize, u8),
+    Insert(usize, &'static str),
+}
+
+impl Damage {
+    fn apply(&self, row: &mut Vec<u8>) {
+        let place = |at: usize, row: &[u8]| at % (row.len() + 1);
+        match *self {
+            Self::Cut(at) => row.truncate(place(at, row)),
+            Self::Remove(at, length) => {
+                let from = place(at, row);
+                row.drain(from..(from + length).min(row.len()));
+            }
+            Self::Replace(at, byte) => {
+                let at = place(at, row);
+                if let Some(found) = row.get_mut(at) {
+                    *found = byte;
+                }
+            }
+            Self::Insert(at, text) => {
+                let at = place(at, row);
+                row.splice(at..at, text.bytes());
+            }
+        }
+    }
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        any::<usize>().prop_map(Damage::Cut),
+        (any::<usize>(), 1usize..30).prop_map(|(at, length)| Damage::Remove(at, length)),
+        (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Damage::Replace(at, byte)),
+        (any::<usize>(), proptest::sample::select(TEXTS)).prop_map(|(at, text)| Damage::Insert(at, text)),
+    ]
 }
 
 proptest! {
@@ -127,6 +179,20 @@ proptest! {
         let text = row.to_string();
         for format in formats() {
             let _ = receivers(format, false).read(1, text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn damaged_rows_get_an_answer_from_every_receiver(
+        row in (0..REAL.len()).prop_map(|index| REAL[index].clone()),
+        damages in proptest::collection::vec(damage(), 1..4),
+    ) {
+        let mut bytes = row.into_bytes();
+        damages.iter().for_each(|damage| damage.apply(&mut bytes));
+        for format in formats() {
+            let mut receivers = receivers(format, false);
+            let _ = receivers.read(1, &bytes);
+            let _ = receivers.finish();
         }
     }
 
@@ -184,4 +250,38 @@ fn strict_refuses_application_context() {
     }
     let strict = receivers(Format::Auto, true).read(1, row);
     assert_eq!(strict.outcome, Err(RowError::Context(vec!["x.tool_call_id".to_owned()])));
+}
+
+/// Nothing in a row makes reading it take longer than its length does.
+#[test]
+fn large_rows_take_no_longer_than_their_length() {
+    const MEMBERS: usize = 60_000;
+    let many = |one: &dyn Fn(usize) -> String| (0..MEMBERS).map(one).collect::<Vec<_>>().join(",");
+    let inside = [
+        format!("\"output_fields\":{{{}}}", many(&|n| format!("\"k{n}\":{n}"))),
+        format!("\"argv\":[{}]", many(&|n| format!("\"a{n}\""))),
+        format!("\"x\":[{}]", many(&|n| format!("{{\"run_id\":{n}}}"))),
+        format!("\"command\":\"{}\"", "\\\" ".repeat(MEMBERS)),
+        format!("\"path\":\"{}\"", "../a/".repeat(MEMBERS)),
+        format!("\"dst\":\"{}\"", "1.2.3.4:5->".repeat(MEMBERS)),
+    ];
+    for inside in inside {
+        let row = format!("{{\"source\":\"agentprov_ebpf\",\"event_type\":\"execve\",{inside}}}");
+        for format in formats() {
+            let begun = Instant::now();
+            let _ = receivers(format, false).read(1, row.as_bytes());
+            let taken = begun.elapsed();
+            // A square of the length would be minutes.
+            assert!(taken < Duration::from_secs(10), "{format}: {taken:?} for {}...", &row[..80]);
+        }
+    }
+    let exec = format!(
+        "type=EXECVE msg=audit(1.0:1): argc={MEMBERS} {}",
+        (0..MEMBERS).map(|n| format!("a{n}=\"x\" ")).collect::<String>()
+    );
+    let begun = Instant::now();
+    let mut receivers = receivers(Format::Auto, false);
+    let _ = receivers.read(1, exec.as_bytes());
+    let _ = receivers.finish();
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }

@@ -2,7 +2,7 @@
 
 use agentprov_ingest::Unjudged;
 use agentprov_ingest::correlate::Provided;
-use agentprov_ingest::receivers::Format;
+use agentprov_ingest::receivers::{DetectedFormat, Format};
 use agentprov_ingest::telemetry::{IngestError, IngestRequest, IngestSummary, RowResult, ingest};
 use agentprov_model::telemetry::Authority;
 use agentprov_model::{BindingId, ClassTable, Confidence, EventTime, Fact, RunId, ScopeBinding, ScopeIds, ToolCallId};
@@ -108,4 +108,24 @@ pub(crate) fn binding(name: &str, run: &str) -> ScopeBinding {
         authority: Authority::Harness,
         confidence: Confidence::FULL,
     }
+}
+
+/// Lines in the real shapes of every source.
+pub(crate) fn golden_lines() -> Vec<String> {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut lines = Vec::new();
+    for format in DetectedFormat::ALL {
+        for entry in std::fs::read_dir(golden.join(format.name())).expect("the folder is there") {
+            let path = entry.expect("an entry").path();
+            if path.to_string_lossy().ends_with(".in.json") {
+                let text = std::fs::read_to_string(&path).expect("the input is readable");
+                let value: serde_json::Value = serde_json::from_str(&text).expect("the input is JSON");
+                match value.get("lines").and_then(serde_json::Value::as_array) {
+                    Some(several) => lines.extend(several.iter().map(|line| line.as_str().expect("a line").to_owned())),
+                    None => lines.push(text.replace('\n', " ")),
+                }
+            }
+        }
+    }
+    lines
 }

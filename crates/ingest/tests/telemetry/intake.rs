@@ -1,6 +1,6 @@
-use crate::fixture::{BASE, Bench, binding, exec_row, request, run_id};
+use crate::fixture::{BASE, Bench, binding, exec_row, golden_lines, request, run_id};
 use agentprov_ingest::correlate::Provided;
-use agentprov_ingest::telemetry::{IngestError, IngestRequest, RowStatus, bind};
+use agentprov_ingest::telemetry::{IngestError, IngestReport, IngestRequest, RowStatus, bind};
 use agentprov_model::{EventTime, EventType, Fact, What};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -160,7 +160,7 @@ fn raw_rows_are_kept_apart_and_without_secrets() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn no_line_loses_its_result(
@@ -172,18 +172,31 @@ proptest! {
                 Just("type=SYSCALL msg=audit(1.0:1): arch=c000003e syscall=105 a0=0 pid=1".to_owned()),
                 Just("type=EOE msg=audit(1.0:1):".to_owned()),
                 "[ -~]{0,40}",
+                proptest::sample::select(golden_lines()),
             ],
             0..40,
         ),
+        strict in any::<bool>(),
+        drop_uncorrelated in any::<bool>(),
     ) {
         let bench = Bench::new();
+        let request = IngestRequest { strict, drop_uncorrelated, ..request() };
         let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let (summary, rows) = bench.ingest(&input, &request());
+        let (summary, rows) = bench.ingest(&input, &request);
         let totals = summary.rows;
         prop_assert_eq!(totals.read, lines.len() as u64);
-        prop_assert_eq!(totals.ingested + totals.skipped + totals.failed, totals.read);
-        for line in 1..=lines.len() as u64 {
-            prop_assert!(rows.iter().any(|row| row.line == line), "line {} has no result", line);
-        }
+        let told = totals.ingested + totals.skipped + totals.failed + totals.dropped_uncorrelated;
+        prop_assert_eq!(told, totals.read);
+        let mut report = IngestReport::default();
+        rows.iter().for_each(|row| report.row(row));
+        let told: Vec<u64> = report.row_results.iter().map(|row| row.line).collect();
+        prop_assert_eq!(told, (1..=lines.len() as u64).collect::<Vec<_>>(), "each line has one result");
+        let with = |status: RowStatus| report.row_results.iter().filter(|row| row.status == status.name()).count() as u64;
+        prop_assert_eq!(with(RowStatus::Ingested), totals.ingested);
+        prop_assert_eq!(with(RowStatus::Skipped), totals.skipped);
+        prop_assert_eq!(with(RowStatus::Failed), totals.failed);
+        prop_assert_eq!(with(RowStatus::DroppedUncorrelated), totals.dropped_uncorrelated);
+        let formats: u64 = report.receiver_summary.detected_formats.values().sum();
+        prop_assert!(formats <= totals.read, "{} formats of {} rows", formats, totals.read);
     }
 }
