@@ -82,6 +82,7 @@ pub(crate) fn run(
         // What did end is recorded with its end; only what is still there has outlived the recording.
         (seen.alive, seen.outlived) = tracer.survivors();
     }
+    tracer.release_all_parked();
     // Dropping the tracer closes the queue of jobs: the worker finishes them, reads what is open, and ends.
     drop(tracer);
     bell.asleep.store(true, std::sync::atomic::Ordering::SeqCst);

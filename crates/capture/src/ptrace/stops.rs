@@ -1,7 +1,7 @@
 //! What each stop means: births, deaths, execs, signals, entries and exits of calls.
 
 use super::call::{Pending, result_of};
-use super::process::{Caller, Once, Process, Thread};
+use super::process::{Caller, Once, Parked, Process, Thread};
 use super::serve::{EVENT_STOP, stops_job};
 use super::syscalls::Call;
 use super::tracer::Tracer;
@@ -15,6 +15,10 @@ use agentprov_model::{
     CallResult, ClaimClass, Gap, GapKind, NetworkCall, NetworkOp, OsBytes, Outcome, PrivilegeCall, ProcessExec,
     ProcessId, ProcessKey, ProcessOrigin, ProcessStarted, What,
 };
+use std::time::{Duration, Instant};
+
+/// How long the event of a birth may come after the child's first stop; it takes microseconds, unless the parent died.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Tracer {
     pub(crate) fn on_change(&mut self, tid: i32, change: Change) {
@@ -54,7 +58,7 @@ impl Tracer {
             }
             EVENT_STOP if !self.tree.threads.contains_key(&tid) => {
                 // Born, but its parent's event has not come yet: it names the way of birth.
-                self.tree.parked.push(tid);
+                self.tree.parked.push(Parked { tid, since: Instant::now() });
                 // A parent that was killed in the call sends none.
                 let parent = identity::stat_line(tid).map(|line| line.ppid);
                 if parent.map_or(true, |parent| !self.tree.threads.contains_key(&parent)) {
@@ -91,7 +95,7 @@ impl Tracer {
     }
 
     fn release_parked(&mut self, tid: i32) {
-        if let Some(index) = self.tree.parked.iter().position(|parked| *parked == tid) {
+        if let Some(index) = self.tree.parked.iter().position(|parked| parked.tid == tid) {
             self.tree.parked.swap_remove(index);
             ptrace::resume(tid, Resume::Cont, 0);
         }
@@ -156,7 +160,7 @@ impl Tracer {
     }
 
     fn on_gone(&mut self, tid: i32, outcome: Outcome) {
-        self.tree.parked.retain(|parked| *parked != tid);
+        self.tree.parked.retain(|parked| parked.tid != tid);
         let thread = self.tree.threads.remove(&tid);
         if thread.is_some_and(|thread| thread.tgid == tid) || self.tree.processes.contains_key(&tid) {
             self.on_process_gone(tid, outcome);
@@ -165,19 +169,31 @@ impl Tracer {
     }
 
     /// Children whose parent died before its event was seen are entered by what `/proc` says.
-    fn settle_parked(&mut self) {
-        for tid in self.tree.parked.clone() {
+    ///
+    /// A dead parent's children belong to another process of the tree where that one asked for them
+    /// (PR_SET_CHILD_SUBREAPER): no event of it will come, so that after [`PATIENCE`] nobody is waited for.
+    pub(crate) fn settle_parked(&mut self) {
+        let parked: Vec<(i32, bool)> =
+            self.tree.parked.iter().map(|parked| (parked.tid, parked.since.elapsed() >= PATIENCE)).collect();
+        for (tid, overdue) in parked {
             let status = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
             let number = |name: &str| {
                 status.lines().find_map(|line| line.strip_prefix(name)).and_then(|text| text.trim().parse::<i32>().ok())
             };
             let tgid = number("Tgid:").unwrap_or(tid);
             let parent = if tgid == tid { number("PPid:") } else { Some(tgid) };
-            if parent.is_some_and(|parent| self.tree.threads.contains_key(&parent)) {
+            if !overdue && parent.is_some_and(|parent| self.tree.threads.contains_key(&parent)) {
                 continue;
             }
             self.enter(tid, tgid, None, ProcessOrigin::Clone, Namespaces::Unknown);
             self.release_parked(tid);
+        }
+    }
+
+    /// Nobody must stay stopped when the tree is no longer recorded.
+    pub(crate) fn release_all_parked(&mut self) {
+        for parked in std::mem::take(&mut self.tree.parked) {
+            ptrace::resume(parked.tid, Resume::Cont, 0);
         }
     }
 
