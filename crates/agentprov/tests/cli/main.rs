@@ -8,6 +8,7 @@ mod attribution_formats;
 mod bad_input;
 mod births;
 mod births_and_deaths;
+mod bounded;
 mod complete;
 mod contract;
 mod contract_nested;

@@ -3,6 +3,7 @@
 //! `setup/CASE.before` is a settings file (absent: there is none), `setup/CASE.after` what becomes of it; the program's
 //! path stands as `@PROGRAM@`.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, Said};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -174,7 +175,7 @@ fn doctor_says_whether_hooks_are_alive() {
     std::fs::hard_link(PROGRAM, &copy).or_else(|_| std::fs::copy(PROGRAM, &copy).map(|_| ())).expect("a copy");
     let mut command = std::process::Command::new(&copy);
     std::fs::create_dir_all(place.root().join("home")).expect("a home");
-    Said::of(&place.surround(command.args(["setup", "codex"])).output().expect("it runs")).ok();
+    Said::of(&place.surround(command.args(["setup", "codex"])).output_in_time()).ok();
     let agents = place.run(["doctor", "--json"]).ok().json()["agents"].clone();
     assert_eq!((&agents[0]["name"], &agents[0]["state"]), (&"codex hooks".into(), &"ok".into()), "{agents}");
     put(&place.root().join("home/.codex/config.toml"), b"[features]\nhooks = false\n");

@@ -1,5 +1,6 @@
 //! Claude Code from the npm registry, and sessions of it.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, Said, has};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -79,7 +80,7 @@ impl Session {
         std::fs::hard_link(PROGRAM, &copy).or_else(|_| std::fs::copy(PROGRAM, &copy).map(drop)).expect("a copy");
         let mut setup = Command::new(&copy);
         setup.args(["setup", "claude", "--project"]);
-        Said::of(&self.place.surround(&mut setup).output().expect("it runs")).ok();
+        Said::of(&self.place.surround(&mut setup).output_in_time()).ok();
         copy
     }
 
@@ -96,7 +97,7 @@ impl Session {
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TMPDIR", self.place.root().join("tmp")).env("ANTHROPIC_API_KEY", "made-up");
         command.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1").env("DISABLE_TELEMETRY", "1");
-        Said::of(&self.place.surround(&mut command).output().expect("the session runs")).ok();
+        Said::of(&self.place.surround(&mut command).output_in_time()).ok();
         self.place.run(["reconcile", "r1", "--json"]).ok().json()
     }
 
