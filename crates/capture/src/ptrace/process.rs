@@ -59,6 +59,8 @@ pub(crate) struct Tree {
     pub(crate) processes: HashMap<i32, Process>,
     pub(crate) threads: HashMap<i32, Thread>,
     pub(crate) parked: Vec<Parked>,
+    /// Start times of those that were entered without the event of their birth.
+    pub(crate) settled: HashMap<i32, u64>,
     /// The processes above by their ids.
     pub(crate) ids: HashSet<ProcessId>,
 }

@@ -137,7 +137,7 @@ impl Tracer {
                     self.guarded(tid, change);
                 }
                 Ok(None) => {}
-                Err(error) if error.raw_os_error() == Some(libc::EINTR) => self.settle_parked(),
+                Err(error) if error.raw_os_error() == Some(libc::EINTR) => self.settle_overdue(),
                 Err(_) => {
                     // ECHILD: nobody is left.
                     staying = false;
