@@ -8,7 +8,9 @@ mod arguments;
 mod commands;
 mod context;
 mod failure;
+mod global;
 mod render;
+mod run_name;
 
 use clap::Parser;
 use std::process::ExitCode;
