@@ -3,7 +3,7 @@
 use super::errand::Errand;
 use super::process::{Process, Thread, Tree};
 use super::syscalls::Lookup;
-use crate::finished::Notice;
+use crate::observation::Notice;
 use crate::output_line::OutputLine;
 use crate::sys::ptrace::{self, Change};
 use crate::sys::signals;
