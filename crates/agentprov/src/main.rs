@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod failure;
 mod global;
+mod hook_message;
 mod render;
 mod run_name;
 

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_agentprov");
+/// Takes hooks and does nothing else.
+pub(crate) const HOOK_PROGRAM: &str = env!("CARGO_BIN_EXE_agentprov-hook");
 
 /// Work folder, store, home and state of a test.
 pub(crate) struct Place {

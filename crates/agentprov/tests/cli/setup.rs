@@ -4,7 +4,7 @@
 //! path stands as `@PROGRAM@`.
 
 use crate::bounded::InTime as _;
-use crate::place::{PROGRAM, Place, Said};
+use crate::place::{HOOK_PROGRAM, PROGRAM, Place, Said};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn program() -> String {
-    PathBuf::from(PROGRAM).canonicalize().expect("it is there").to_str().expect("a plain path").to_owned()
+    PathBuf::from(HOOK_PROGRAM).canonicalize().expect("it is there").to_str().expect("a plain path").to_owned()
 }
 
 fn file_of(place: &Place, scope: &str, file: &str) -> PathBuf {
