@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Result;
+use crate::process_tree;
 
 /// What a command that was started came to.
 pub(crate) struct Finished {
@@ -55,9 +56,11 @@ pub(crate) fn run(command: &mut Command, log: &Path, limit: Option<Duration>) ->
         match ended {
             Some(status) => break Some(status.map_err(|error| format!("{program}: {error}"))?),
             None if deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+                let rest = process_tree::kill_below(child.id());
                 // It may have ended in between, which is as good as being stopped.
                 let _ = child.kill();
                 let _ = child.wait();
+                append(log, &format!("still running at the time limit:\n{rest}"))?;
                 break None;
             }
             None => std::thread::sleep(Duration::from_millis(50)),
@@ -71,6 +74,10 @@ fn open_log(log: &Path) -> Result<File> {
         std::fs::create_dir_all(parent).map_err(|error| at(parent, &error))?;
     }
     OpenOptions::new().create(true).append(true).open(log).map_err(|error| at(log, &error))
+}
+
+fn append(log: &Path, text: &str) -> Result<()> {
+    open_log(log)?.write_all(text.as_bytes()).map_err(|error| at(log, &error))
 }
 
 fn read_from(log: &Path, start: u64) -> Result<String> {
@@ -125,8 +132,9 @@ mod tests {
         let scratch = Scratch::new("log").unwrap();
         let log = scratch.path().join("step.log");
         let limit = Some(Duration::from_millis(100));
-        let finished = run(Command::new("sleep").arg("20"), &log, limit).unwrap();
+        let finished = run(&mut shell("sleep 20; :"), &log, limit).unwrap();
         assert!(!finished.success());
         assert_eq!(finished.ending(), "stopped at its time limit");
+        assert!(finished.output.contains("still running at the time limit:\n"), "{}", finished.output);
     }
 }

@@ -4,6 +4,7 @@
 mod bench;
 mod generate;
 mod logged_command;
+mod process_tree;
 mod scratch;
 mod test;
 mod tidy;

@@ -1,8 +1,8 @@
 //! The command tree. Each command's own arguments stand in its file.
 
 use crate::commands;
-use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use crate::global::Global;
+use clap::{Parser, Subcommand};
 
 /// Flight recorder and notary for coding agents.
 #[derive(Debug, Parser)]
@@ -12,23 +12,6 @@ pub(crate) struct Arguments {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// Options that every command takes, before or after its name.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Global {
-    /// The store to use [default: the nearest .agentprov upward from here, as git finds .git]
-    #[arg(long, global = true, value_name = "DIR", env = "AGENTPROV_DATA_DIR", help_heading = "Global options")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Daemon to ask instead of the local store (commands work on the local store only, and say so)
-    #[arg(long, global = true, value_name = "URL", env = "AGENTPROV_DAEMON_URL", help_heading = "Global options")]
-    pub(crate) daemon_url: Option<String>,
-    /// Signing key to use instead of the store's own: a file with a 32-byte seed in hex, mode 0600
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
-    pub(crate) key: Option<PathBuf>,
-    /// Show times in UTC, also on a terminal
-    #[arg(long, global = true, help_heading = "Global options")]
-    pub(crate) utc: bool,
 }
 
 /// What to do.
@@ -119,22 +102,4 @@ pub(crate) enum Command {
     /// Write generated files of the project
     #[command(hide = true, subcommand)]
     Generate(commands::generate::Generate),
-}
-
-/// A run, named by position or by `--run`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct RunName {
-    /// The run [default: the latest]
-    #[arg(value_name = "RUN", conflicts_with = "run")]
-    position: Option<String>,
-    /// The run, by flag
-    #[arg(long, value_name = "RUN")]
-    run: Option<String>,
-}
-
-impl RunName {
-    /// The name, where one was given.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.run.as_deref().or(self.position.as_deref())
-    }
 }

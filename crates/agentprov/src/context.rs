@@ -1,7 +1,7 @@
 //! What every command needs: the store, and how to print.
 
-use crate::arguments::Global;
 use crate::failure::Failure;
+use crate::global::Global;
 use crate::render::{self, Clock};
 use agentprov_graph::{Selected, select_run};
 use agentprov_ingest::hooks::DrainError;

@@ -8,7 +8,10 @@ mod arguments;
 mod commands;
 mod context;
 mod failure;
+mod global;
+mod hook_message;
 mod render;
+mod run_name;
 
 use clap::Parser;
 use std::process::ExitCode;

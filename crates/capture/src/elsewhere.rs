@@ -1,9 +1,9 @@
 //! Platforms without a back-end.
 
 use crate::command::Command;
-use crate::finished::{CaptureError, Finished, Notice};
+use crate::finished::{CaptureError, Finished};
 use crate::gate::Gate;
-use crate::observation::{Recorder, RecorderFault};
+use crate::observation::{Notice, Recorder, RecorderFault};
 use crate::options::Options;
 use agentprov_model::{BootId, ProcessKey};
 use std::io;

@@ -33,15 +33,6 @@ pub struct Finished {
     pub stops: u64,
 }
 
-/// Something the user should hear of at once.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Notice {
-    /// What happened.
-    pub text: String,
-    /// What to do about it.
-    pub way_out: Option<String>,
-}
-
 /// Why nothing was recorded. The command has not run, unless the variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {

@@ -1,10 +1,10 @@
 //! The caller's side of a recording: forks the tracer, passes signals on, waits for the end.
 
 use crate::command::Command;
-use crate::finished::{CaptureError, Finished, Notice};
+use crate::finished::{CaptureError, Finished};
 use crate::gate::Gate;
 use crate::launch;
-use crate::observation::{Recorder, RecorderFault};
+use crate::observation::{Notice, Recorder, RecorderFault};
 use crate::options::Options;
 use crate::session;
 use crate::sys::fd;

@@ -14,6 +14,8 @@ pub mod observation;
 pub mod options;
 
 #[cfg(target_os = "linux")]
+mod capability;
+#[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(target_os = "linux")]
 mod clock;
@@ -57,13 +59,13 @@ pub use command::{Command, KeepOutput, StdoutTo};
 pub use elsewhere::{
     BackendProbe, ProcessStat, boot_id, is_alive, probe, process_key, process_stat, record, record_gated,
 };
-pub use finished::{CaptureError, Finished, Notice};
+pub use finished::{CaptureError, Finished};
 #[cfg(target_os = "linux")]
 pub use front::{record, record_gated};
 pub use gate::{Gate, Opens, Ruling};
 #[cfg(target_os = "linux")]
 pub use identity::{ProcessStat, boot_id, is_alive, process_key, process_stat};
-pub use observation::{AttemptEnd, ContentSink, Observation, Recorder, RecorderFault, ScopeStart};
+pub use observation::{AttemptEnd, ContentSink, Notice, Observation, Recorder, RecorderFault, ScopeStart};
 pub use options::{Backend, Limits, Options, Orphans};
 #[cfg(target_os = "linux")]
 pub use probe::{BackendProbe, probe};

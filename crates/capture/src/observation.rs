@@ -1,6 +1,5 @@
 //! What capture hands on, and to whom.
 
-use crate::finished::Notice;
 use agentprov_model::{
     Basis, ContentId, CoverageReport, EventTime, GitBlobId, Kept, Mechanism, Outcome, OutputStream, ProcessId,
     ProcessKey, Vantage, What,
@@ -100,6 +99,15 @@ pub trait ContentSink: Send + Sync {
 
     /// Keeps a copy of an output stream, redacted first; gives the content as it was kept.
     fn keep_output(&self, stream: OutputStream, bytes: Vec<u8>) -> agentprov_model::Content;
+}
+
+/// Something the user should hear of at once.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Notice {
+    /// What happened.
+    pub text: String,
+    /// What to do about it.
+    pub way_out: Option<String>,
 }
 
 /// Why a recorder could not go on.

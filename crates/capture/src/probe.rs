@@ -3,8 +3,8 @@
 use crate::finished::CaptureError;
 use crate::options::Backend;
 use crate::sys::fork::{self, Side};
-use crate::sys::{ptrace, seccomp};
-use crate::{cgroup, traced};
+use crate::sys::{fd, ptrace, seccomp};
+use crate::{capability, cgroup};
 use agentprov_model::Mechanism;
 
 /// One line of a diagnosis.
@@ -53,14 +53,14 @@ pub fn probe() -> Vec<BackendProbe> {
     let instances = read("/proc/sys/fs/inotify/max_user_instances").unwrap_or_else(|_| "unknown".to_owned());
     let detail = format!("watches {watches}, queued events {queued}, instances {instances} (one per recording)");
     lines.push(line("inotify", crate::sys::inotify::Inotify::new().is_ok(), detail, None));
-    let privileged = traced::has_capability(traced::CAP_SYS_ADMIN);
+    let privileged = capability::held(capability::CAP_SYS_ADMIN);
     lines.push(if privileged {
         line("no_new_privs", true, "not needed: sudo and setuid programs keep their privilege".to_owned(), None)
     } else {
         let detail = "is set on the command: sudo and setuid programs run without their privilege";
         line("no_new_privs", false, detail.to_owned(), Some("run such programs outside, or use `--backend procfs`"))
     });
-    lines.push(line("open_files", true, format!("limit {}", traced::open_files()), None));
+    lines.push(line("open_files", true, format!("limit {}", fd::raise_open_files()), None));
     lines
 }
 

@@ -1,5 +1,6 @@
 //! A session of the ptrace back-end: threads, tracer, orphans.
 
+use crate::capability::{self, CAP_SYS_ADMIN, CAP_SYS_PTRACE};
 use crate::finished::CaptureError;
 use crate::identity;
 use crate::observation::ContentSink;
@@ -11,8 +12,8 @@ use crate::ptrace::serve;
 use crate::ptrace::syscalls::Lookup;
 use crate::ptrace::tracer::{Desk, JOBS, Seen, Tracer};
 use crate::session::{Inherited, Session};
+use crate::sys::ptrace;
 use crate::sys::signals::{self, Mask};
-use crate::sys::{fd, ptrace};
 use crate::workspace::job::Job;
 use crate::workspace::policy::{Layout, Place};
 use crate::workspace::states::States;
@@ -62,7 +63,7 @@ pub(crate) fn run(
         boot: session.root.boot.clone(),
         root_pid: session.root_pid,
         reads: options.reads,
-        unprivileged: !has_capability(CAP_SYS_PTRACE) || !has_capability(CAP_SYS_ADMIN),
+        unprivileged: !capability::held(CAP_SYS_PTRACE) || !capability::held(CAP_SYS_ADMIN),
         front: session.front,
         enforcing: session.enforcing,
         namespaces: [paths::link(own, "ns/pid"), paths::link(own, "ns/mnt")],
@@ -82,6 +83,7 @@ pub(crate) fn run(
         // What did end is recorded with its end; only what is still there has outlived the recording.
         (seen.alive, seen.outlived) = tracer.survivors();
     }
+    tracer.release_all_parked();
     // Dropping the tracer closes the queue of jobs: the worker finishes them, reads what is open, and ends.
     drop(tracer);
     bell.asleep.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -173,19 +175,4 @@ fn terminate(tracer: &mut Tracer, alive: &[i32]) -> bool {
         }
     }
     false
-}
-
-const CAP_SYS_PTRACE: u32 = 19;
-pub(crate) const CAP_SYS_ADMIN: u32 = 21;
-
-/// True where we hold a capability (capabilities(7)).
-pub(crate) fn has_capability(number: u32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).is_some_and(|mask| mask & 1 << number != 0)
-}
-
-/// Lets the limit on open files be known to the probe.
-pub(crate) fn open_files() -> u64 {
-    fd::raise_open_files()
 }

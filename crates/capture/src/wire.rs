@@ -1,7 +1,7 @@
 //! What front and tracer say to each other: a length, then JSON.
 
-use crate::finished::{CaptureError, Finished, Notice};
-use crate::observation::RecorderFault;
+use crate::finished::{CaptureError, Finished};
+use crate::observation::{Notice, RecorderFault};
 use crate::sys::socket;
 use serde::{Deserialize, Serialize};
 use std::io;

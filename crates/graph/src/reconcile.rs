@@ -11,6 +11,7 @@ use crate::coverage::coverage;
 use crate::error::GraphError;
 use crate::processes::ProcessTable;
 use crate::tool_calls::{BindingState, Session, ToolCalls, call_witnesses};
+use agentprov_model::declared::takes_hooks;
 use agentprov_model::{ClaimClass, IndexKey, KeyKind, ProcessId, What, schema};
 use agentprov_store::{Reader, RunRow};
 use serde::Serialize;
@@ -253,7 +254,7 @@ fn meddlers(reader: &Reader, run: &RunRow, processes: &ProcessTable) -> Result<B
             let ours = |id: &ProcessId| {
                 let argv = processes.find(id).and_then(|process| process.argv_at(fact.at));
                 let program = argv.and_then(|argv| argv.first()).and_then(|program| program.as_str());
-                program.is_some_and(|program| program.rsplit('/').next() == Some("agentprov"))
+                program.and_then(|program| program.rsplit('/').next()).is_some_and(takes_hooks)
             };
             found.extend(fact.process.filter(|id| writes && !ours(id)));
         }

@@ -1,6 +1,7 @@
 //! The step that runs the tests themselves.
 
 use std::process::Command;
+use std::time::Duration;
 
 use super::Surroundings;
 use super::libtest;
@@ -12,6 +13,11 @@ use crate::workspace;
 
 /// Tests that take long or much memory run only where this is set.
 const FULL: &str = "AGENTPROV_TEST_FULL";
+
+/// A test that hangs must not hide the results of all others until somebody loses patience.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+/// `--full` runs what is too long for every day.
+const FULL_LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
 
 pub(crate) fn run(surroundings: &Surroundings) -> Result<Outcome> {
     if workspace::find_program("cargo-nextest").is_some() {
@@ -27,7 +33,7 @@ fn with_nextest(surroundings: &Surroundings) -> Result<Outcome> {
         .args(["nextest", "run", "--workspace", "--no-fail-fast", "--success-output", "final"])
         .args(["--no-tests", "pass", "--"])
         .args(&surroundings.filter);
-    let finished = surroundings.logged(&mut command)?;
+    let finished = surroundings.logged_within(limit(surroundings), &mut command)?;
     let Some(mut counts) = nextest::counts(&finished.output) else {
         return Ok(Outcome::failed("nextest printed no summary", finished.output));
     };
@@ -45,7 +51,7 @@ fn with_nextest(surroundings: &Surroundings) -> Result<Outcome> {
 fn with_libtest(surroundings: &Surroundings, what: &[&str]) -> Result<Outcome> {
     let mut command = cargo(surroundings);
     command.args(["test", "--no-fail-fast"]).args(what).args(["--", "--show-output"]).args(&surroundings.filter);
-    let finished = surroundings.logged(&mut command)?;
+    let finished = surroundings.logged_within(limit(surroundings), &mut command)?;
     let counts = libtest::counts(&finished.output);
     if what.contains(&"--doc") {
         // Documentation need not hold examples: that none ran is no sign of a broken run.
@@ -54,6 +60,10 @@ fn with_libtest(surroundings: &Surroundings, what: &[&str]) -> Result<Outcome> {
     }
     let details = libtest::without_successes(&finished.output);
     Ok(verdict(finished.success(), counts, details, surroundings))
+}
+
+fn limit(surroundings: &Surroundings) -> Duration {
+    if surroundings.full { FULL_LIMIT } else { LIMIT }
 }
 
 fn cargo(surroundings: &Surroundings) -> Command {

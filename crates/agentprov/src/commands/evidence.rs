@@ -1,10 +1,10 @@
 //! `agentprov evidence`.
 
-use crate::arguments::RunName;
 use crate::commands::batch_summary::BatchSummary;
 use crate::context::Context;
 use crate::failure::CommandResult;
 use crate::render;
+use crate::run_name::RunName;
 use agentprov_graph::evidence_manifest::{DEFAULT_OBJECT_LIMIT, evidence_manifest, write_evidence_manifest};
 use clap::{Args, Subcommand};
 use std::process::ExitCode;

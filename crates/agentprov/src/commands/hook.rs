@@ -1,16 +1,12 @@
 //! `agentprov hook`.
 
 use crate::failure::{CommandResult, Failure};
-use agentprov_ingest::hooks::{self, CarryError};
-use agentprov_model::EventTime;
-use agentprov_model::declared::{Agent, TraceParent};
+use crate::hook_message::{self, Faults};
+use agentprov_model::declared::Agent;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-
-/// Variable with the W3C trace context of whoever started the hook.
-const TRACEPARENT: &str = "TRACEPARENT";
 
 /// Takes one message of an agent's hook from standard input. Prints nothing, ends with 0 whatever happens, and never
 /// opens the database: the message waits in a spool until the recorder or the next command takes it.
@@ -45,32 +41,18 @@ impl ValueEnum for AgentName {
 
 /// `agentprov hook AGENT` and nothing else on the line.
 pub(crate) fn short_way() -> Option<ExitCode> {
-    let words: Vec<_> = std::env::args_os().skip(1).take(3).collect();
-    let [command, agent] = words.as_slice() else { return None };
-    let agent = Agent::from_name(agent.to_str()?).filter(|_| command == "hook")?;
-    let data_dir = std::env::var_os("AGENTPROV_DATA_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    Some(Hook { agent: AgentName(agent), complain: false }.answer(data_dir.as_deref()))
+    let agent = hook_message::agent_of_line()?;
+    let data_dir = hook_message::data_dir_of_environment();
+    let _kept_or_not = hook_message::take(agent, data_dir.as_deref(), Faults::Silent);
+    Some(ExitCode::SUCCESS)
 }
 
 impl Hook {
     pub(crate) fn run(&self, data_dir: Option<&Path>) -> CommandResult {
-        Ok(self.answer(data_dir))
-    }
-
-    fn answer(&self, data_dir: Option<&Path>) -> ExitCode {
-        let at = hooks::wall_clock();
-        if !self.complain {
-            std::panic::set_hook(Box::new(|_| {}));
-        }
-        let carried = std::panic::catch_unwind(|| self.carry(data_dir, at));
-        if let (Ok(Err(error)), true) = (carried, self.complain) {
+        let faults = if self.complain { Faults::Told } else { Faults::Silent };
+        if let (Err(error), true) = (hook_message::take(self.agent.0, data_dir, faults), self.complain) {
             Failure::new(error.to_string()).report();
         }
-        ExitCode::SUCCESS
-    }
-
-    fn carry(&self, data_dir: Option<&Path>, at: EventTime) -> Result<(), CarryError> {
-        let trace = std::env::var(TRACEPARENT).ok().and_then(|text| text.parse::<TraceParent>().ok());
-        hooks::carry(self.agent.0, data_dir, std::io::stdin().lock(), trace, at)
+        Ok(ExitCode::SUCCESS)
     }
 }

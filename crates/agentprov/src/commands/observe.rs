@@ -1,9 +1,9 @@
 //! `agentprov observe`.
 
-use crate::arguments::RunName;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render;
+use crate::run_name::RunName;
 use agentprov_graph::Selected;
 use agentprov_graph::observe::{
     observe_coverage, observe_event, observe_flow, observe_process, observe_scopes, observe_summary,

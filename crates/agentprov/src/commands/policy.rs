@@ -1,11 +1,11 @@
 //! `agentprov policy`.
 
-use crate::arguments::RunName;
 use crate::commands::record_rules::{Mode, load};
 use crate::commands::security::say_judging;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, Columns};
+use crate::run_name::RunName;
 use agentprov_graph::security::policy_decisions;
 use agentprov_policy::diagnostic::Level;
 use agentprov_policy::trial::{self, TrialRow};

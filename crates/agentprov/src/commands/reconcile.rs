@@ -1,9 +1,9 @@
 //! `agentprov reconcile`.
 
-use crate::arguments::RunName;
 use crate::context::Context;
 use crate::failure::CommandResult;
 use crate::render::{self, BAD, GOOD, QUIET, TITLE, UNSURE, styled};
+use crate::run_name::RunName;
 use agentprov_graph::reconcile::{
     CallRow, CallState, FailOn, ProcessLink, Reconciliation, Ruling, UndeclaredRow, Verdict, reconcile,
 };

@@ -1,9 +1,9 @@
 //! `agentprov security`.
 
-use crate::arguments::RunName;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, Columns, QUIET, UNSURE, styled};
+use crate::run_name::RunName;
 use agentprov_graph::security::{
     Judging, ResponseItem, RiskItem, security_deviations, security_responses, security_risks,
 };

@@ -1,9 +1,9 @@
 //! `agentprov timeline`.
 
-use crate::arguments::RunName;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, Clock, Columns};
+use crate::run_name::RunName;
 use agentprov_graph::timeline::TimelineRow;
 use agentprov_graph::{Timeline as Document, TimelineQuery, TimelineView, timeline};
 use clap::{Args, ValueEnum};

@@ -1,10 +1,10 @@
 //! `agentprov verify`.
 
-use crate::arguments::RunName;
 use crate::commands::verify_statement;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, BAD, GOOD, QUIET, TITLE, UNSURE, styled};
+use crate::run_name::RunName;
 use agentprov_graph::verify::{
     Check, CheckState, Remembered, RunReport, StoreReport, Trust, Verdict, VerifyOptions, verify_run, verify_store,
 };

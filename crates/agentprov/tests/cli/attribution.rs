@@ -1,5 +1,6 @@
 //! Evidence of a change, exported in one clone and taken in another that has nothing of the store.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, Said};
 use agentprov_log::VerifierKey;
 use agentprov_review::attribution::{Evidence, EvidenceError};
@@ -71,7 +72,7 @@ fn review(place: &Place, arguments: &[&str]) -> Said {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PROVENANCE_")) {
         command.env_remove(name);
     }
-    Said::of(&command.output().expect("the program runs"))
+    Said::of(&command.output_in_time())
 }
 
 fn taken(clones: &Clones, arguments: &[&str]) -> Value {

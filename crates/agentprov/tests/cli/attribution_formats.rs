@@ -1,5 +1,6 @@
 //! Attribution in the forms of other tools: out, and in again.
 
+use crate::bounded::InTime as _;
 use crate::place::Place;
 use serde_json::Value;
 use std::io::Write;
@@ -31,7 +32,7 @@ fn export(place: &Place, form: &str) -> String {
 }
 
 fn git(place: &Place, arguments: &[&str]) -> String {
-    let output = Command::new("git").args(arguments).current_dir(place.work()).output().expect("git runs");
+    let output = Command::new("git").args(arguments).current_dir(place.work()).output_in_time();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
@@ -114,8 +115,7 @@ fn git_ai_notes_come_in_by_git_fast_import_alone() {
         !Command::new("git")
             .args(["rev-parse", "--quiet", "--verify", "refs/notes/ai"])
             .current_dir(place.work())
-            .output()
-            .expect("git runs")
+            .output_in_time()
             .status
             .success(),
         "exporting writes no notes"

@@ -1,5 +1,6 @@
 //! What goes wrong is said clearly, and the store stays whole.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, Said};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -79,7 +80,7 @@ fn a_store_of_a_newer_version_is_refused_untouched() {
     let place = Place::new();
     place.record("n", "true").ok();
     let database = place.data_dir().join("store.db");
-    let sql = |text: &str| Command::new("sqlite3").arg(&database).arg(text).output().expect("sqlite3 runs");
+    let sql = |text: &str| Command::new("sqlite3").arg(&database).arg(text).output_in_time();
     let version = String::from_utf8(sql("PRAGMA user_version").stdout).expect("a number");
     sql("PRAGMA user_version = 900");
     for command in [&["runs"][..], &["verify", "n"], &["record", "--", "true"], &["fsck"]] {
@@ -105,7 +106,7 @@ fn a_store_of_another_user_is_not_used_unless_named() {
     let test = "a_store_of_another_user_is_not_used_unless_named";
     let place = Place::new();
     place.record("a", "true").ok();
-    let chown = Command::new("chown").args(["-R", "12345"]).arg(place.data_dir()).output().expect("chown runs");
+    let chown = Command::new("chown").args(["-R", "12345"]).arg(place.data_dir()).output_in_time();
     if !chown.status.success() {
         println!("SKIP {test}: only root can give files away");
         return;

@@ -1,5 +1,6 @@
 //! Every way in which a process comes to be or becomes another program, and what a privilege bit means under a tracer.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, Said, has};
 use agentprov_model::{Fact, ProcessId, ProcessOrigin, What};
 use std::collections::BTreeMap;
@@ -118,7 +119,7 @@ fn a_program_that_loses_its_privilege_is_said_with_the_way_out() {
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).args(arguments);
-        Said::of(&place.surround(&mut command).output().expect("setpriv runs"))
+        Said::of(&place.surround(&mut command).output_in_time())
     };
     let bare = as_nobody(&["./as-root", "-u"]);
     if bare.stdout != "0\n" || as_nobody(&[PROGRAM, "--version"]).status != 0 {
@@ -148,7 +149,7 @@ fn a_scope_without_a_cgroup_sees_the_same() {
                    exec \"$0\" record -q --run tree -- sh -c \"$1\"";
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", wrapped, PROGRAM, script]);
-    let said = Said::of(&place.surround(&mut command).output().expect("unshare runs"));
+    let said = Said::of(&place.surround(&mut command).output_in_time());
     if said.status != 0 && said.stderr.contains("unshare") {
         println!("SKIP {test}: no mount namespace: {}", said.stderr.trim());
         return;

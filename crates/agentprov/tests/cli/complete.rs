@@ -1,5 +1,6 @@
 //! strace is the oracle: what it sees of a workload, the recording has, each thing as often.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, has};
 use agentprov_model::{Access, CallResult, Fact, FileOp, NetworkOp, Outcome, What, errno};
 use std::collections::BTreeMap;
@@ -57,8 +58,7 @@ fn everything_that_strace_sees_is_recorded() {
     place.write("sockets.py", SOCKETS);
     // Python writes byte code of its own modules at the first run on a machine.
     // The interpreter itself, not a shim in the PATH: of a script, the recording has the arguments that the kernel made.
-    let asked =
-        Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().expect("python3 runs");
+    let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output_in_time();
     let python = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
     let quiet = |command: &mut Command| {
         command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHON", &python);
@@ -70,7 +70,7 @@ fn everything_that_strace_sees_is_recorded() {
     strace.arg("trace=execve,open,openat,creat,unlink,unlinkat,rename,renameat,renameat2,connect");
     strace.arg("-o").arg(traces.join("t")).args(["sh", "work.sh"]);
     quiet(place.surround(&mut strace));
-    let status = strace.output().expect("strace runs").status;
+    let status = strace.output_in_time().status;
     assert!(status.code().is_some(), "strace was killed");
 
     for entry in std::fs::read_dir(place.work()).expect("a folder") {
@@ -81,7 +81,7 @@ fn everything_that_strace_sees_is_recorded() {
     }
     let mut record = place.command(["record", "--quiet", "--run", "w", "--", "sh", "work.sh"]);
     quiet(&mut record);
-    record.output().expect("the program runs");
+    record.output_in_time();
 
     let expected = of_strace(&traces, &place.work());
     let recorded = of_facts(&place.facts("w"), &place.work());

@@ -1,5 +1,6 @@
 //! The service over the loopback: what it accepts it decides, also when it is killed, and it answers meanwhile.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place};
 use crate::service::{Daemon, change};
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ fn a_change_is_decided_signed_and_verified_offline() {
     let file = statement.to_str().expect("text");
     let verify = |name: &str| {
         let mut command = Command::new(PROGRAM);
-        let output = place.surround(command.args(["verify", "--json", "--statement", name])).output().expect("it runs");
+        let output = place.surround(command.args(["verify", "--json", "--statement", name])).output_in_time();
         let document: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
         (output.status.code(), document)
     };

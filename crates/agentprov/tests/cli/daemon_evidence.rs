@@ -1,5 +1,6 @@
 //! A posted diff, and the evidence that comes with it from the clone in which the change was recorded.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place};
 use crate::service::Daemon;
 use serde_json::{Value, json};
@@ -79,7 +80,7 @@ fn evidence_of_a_trusted_key_shows_who_wrote_the_lines_of_a_posted_diff() {
     let statement = hosts.service.write("decision.json", bundle["statement"].to_string());
     let mut command = Command::new(PROGRAM);
     command.args(["verify", "--statement"]).arg(statement);
-    let output = hosts.service.surround(&mut command).output().expect("it runs");
+    let output = hosts.service.surround(&mut command).output_in_time();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
 }
 

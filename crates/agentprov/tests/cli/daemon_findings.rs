@@ -1,5 +1,6 @@
 //! What becomes of findings: people answer for them, or they go.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place};
 use crate::service::{Daemon, change};
 use serde_json::{Value, json};
@@ -67,7 +68,7 @@ fn a_suppressed_finding_counts_no_more_until_it_is_reopened() {
     assert_eq!(push(&daemon, 'd', IMPORT)["decision"]["outcome"], "block");
     let statement = place.write("decision.json", bundle["statement"].to_string());
     let mut command = Command::new(PROGRAM);
-    let output = place.surround(command.args(["verify", "--statement"]).arg(statement)).output().expect("it runs");
+    let output = place.surround(command.args(["verify", "--statement"]).arg(statement)).output_in_time();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
 
     // What the service keeps is what `review` reads.

@@ -1,5 +1,6 @@
 //! What GitHub knows of a pull request, from a server of our own: it decides, and is counted, and its absence costs nothing.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place};
 use crate::service::{Daemon, change};
 use serde_json::{Value, json};
@@ -181,7 +182,7 @@ fn reviews_decide_and_are_counted_once_for_each_pull_request() {
     let bundle = daemon.get(&format!("/v1/analysis/{id}/bundle")).1;
     let statement = place.write("decision.json", bundle["statement"].to_string());
     let mut command = Command::new(PROGRAM);
-    let output = place.surround(command.args(["verify", "--statement"]).arg(statement)).output().expect("it runs");
+    let output = place.surround(command.args(["verify", "--statement"]).arg(statement)).output_in_time();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(hub.asked.lock().expect("no panic").len(), 6);
 }

@@ -1,6 +1,7 @@
 //! The service as clients written in Python see it: one as the existing service's, and one that tries everything that the
 //! published description allows and forbids.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, Said, has};
 use crate::python::python_packages;
 use crate::service::Daemon;
@@ -24,7 +25,7 @@ fn python(test: &str, packages: (&str, &[&str]), run: impl FnOnce(&mut Command, 
     run(&mut command, &daemon);
     let path = std::env::join_paths([folder.as_path(), Path::new(SCRIPTS)]).expect("folders without colons");
     let surrounded = place.surround(&mut command).env("PYTHONPATH", path).env("PYTHONDONTWRITEBYTECODE", "1");
-    Some(surrounded.output().expect("python runs"))
+    Some(surrounded.output_in_time())
 }
 
 #[test]

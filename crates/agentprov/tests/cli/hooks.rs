@@ -1,6 +1,6 @@
 //! `agentprov hook` by itself: fast, silent, and never a burden to its agent.
 
-use crate::place::{PROGRAM, Place};
+use crate::place::{HOOK_PROGRAM, PROGRAM, Place};
 use agentprov_model::declared::Deed;
 use agentprov_model::{RunId, What};
 use agentprov_store::{Durability, Location, Store};
@@ -24,7 +24,11 @@ fn message(place: &Place, number: u32) -> Value {
 }
 
 fn hook(place: &Place, arguments: &[&str], message: &[u8]) -> Output {
-    let mut command = Command::new(PROGRAM);
+    hook_of(PROGRAM, place, arguments, message)
+}
+
+fn hook_of(program: &str, place: &Place, arguments: &[&str], message: &[u8]) -> Output {
+    let mut command = Command::new(program);
     command.arg("hook").args(arguments);
     let command = place.surround(&mut command).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program runs");
@@ -69,7 +73,7 @@ fn a_thousand_hooks_while_the_store_is_locked_lose_nothing() {
             }
             let message = message(&place, number).to_string();
             let begun = Instant::now();
-            let output = hook(&place, &["claude"], message.as_bytes());
+            let output = hook_of(HOOK_PROGRAM, &place, &["claude"], message.as_bytes());
             taken.push(begun.elapsed());
             silent(&output);
         }
@@ -98,9 +102,11 @@ fn whatever_is_wrong_the_agent_is_not_told() {
     let good = message(&place, 1).to_string();
     for arguments in [&["nobody"][..], &[], &["claude", "--no-such-option"], &["claude", "more"]] {
         silent(&hook(&place, arguments, good.as_bytes()));
+        silent(&hook_of(HOOK_PROGRAM, &place, arguments, good.as_bytes()));
     }
     for bad in [&b""[..], b"{", b"[]", b"\xff\xfe", &[b'x'; 300_000]] {
         silent(&hook(&place, &["claude"], bad));
+        silent(&hook_of(HOOK_PROGRAM, &place, &["claude"], bad));
     }
     silent(&hook(&place, &["claude", "--data-dir", "/proc/no/such/folder"], good.as_bytes()));
     let blocked = place.write("blocked/.agentprov", "a file where a folder belongs");

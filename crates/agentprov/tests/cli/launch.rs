@@ -1,5 +1,6 @@
 //! The launch wrapper: a line runs as it would without it.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, Said, has};
 use agentprov_model::{CallResult, What};
 use std::io::Write;
@@ -22,7 +23,7 @@ fn launched(place: &Place, line: &str) -> Command {
 }
 
 fn said(mut command: Command) -> Said {
-    Said::of(&command.output().expect("the wrapper runs"))
+    Said::of(&command.output_in_time())
 }
 
 #[test]
@@ -92,7 +93,7 @@ fn other_shells_and_names_are_understood() {
     let plain = place.run(["launch", "echo $0 $1", "a", "-b"]).ok();
     assert_eq!(plain.stdout, "a -b\n");
     let mut nothing = Command::new(PROGRAM);
-    let said = Said::of(&place.surround(nothing.arg0("agentprov-launch")).output().expect("it runs"));
+    let said = Said::of(&place.surround(nothing.arg0("agentprov-launch")).output_in_time());
     assert_eq!(said.status, 2, "{}", said.stderr);
 }
 
@@ -129,7 +130,7 @@ fn a_recording_sets_the_wrapper_and_sees_it_run() {
     assert!(!wrapper.commands.is_empty(), "the line can be compared with what was declared");
 
     let mut own = place.command(["record", "-q", "--", "sh", "-c", "echo $CLAUDE_CODE_SHELL_PREFIX"]);
-    let said = Said::of(&own.env("CLAUDE_CODE_SHELL_PREFIX", "/theirs").output().expect("it runs")).ok();
+    let said = Said::of(&own.env("CLAUDE_CODE_SHELL_PREFIX", "/theirs").output_in_time()).ok();
     assert_eq!(said.stdout, "/theirs\n");
     let said = place.run(["record", "-q", "--no-launch-wrapper", "--", "sh", "-c", "echo [$CLAUDE_CODE_SHELL_PREFIX]"]);
     assert_eq!(said.ok().stdout, "[]\n");

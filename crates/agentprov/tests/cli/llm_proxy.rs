@@ -1,5 +1,6 @@
 //! Calls of models through the recording's proxy: clients notice nothing, and what passes is known.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, Said, has};
 use agentprov_model::llm::{LlmCall, LlmDeed, LlmOutcome, LlmVendor};
 use agentprov_model::{ProcessId, Vantage, What};
@@ -95,7 +96,7 @@ fn record(place: &Place, options: &[&str], client: &str, certificate: Option<&st
         command.env("VENDOR_CERTIFICATE", format!("{name}.pem")).env("VENDOR_KEY", format!("{name}.key"));
         command.env("SSL_CERT_FILE", place.work().join("authority.pem"));
     }
-    Said::of(&place.surround(&mut command).output().expect("python runs"))
+    Said::of(&place.surround(&mut command).output_in_time())
 }
 
 /// Calls in the order in which they ended, with the process that made each.
@@ -293,7 +294,7 @@ fn a_vendor_that_is_not_there_is_told_at_once() {
     let mut command = place.command(["record", "-q", "--run", "r", "--llm-proxy", "--", "python3", "client.py"]);
     // Nobody listens on port 1 of this host.
     let begun = Instant::now();
-    let said = Said::of(&command.env("OPENAI_BASE_URL", "http://127.0.0.1:1/v1").output().expect("it runs")).ok();
+    let said = Said::of(&command.env("OPENAI_BASE_URL", "http://127.0.0.1:1/v1").output_in_time()).ok();
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert!(
         said.stdout.starts_with("502 ") && said.stdout.contains("http://127.0.0.1:1 can't be reached"),
@@ -342,7 +343,7 @@ fn no_call_is_said_and_a_wrong_base_refused() {
     let shown = place.run(["show", "r"]).ok().stdout;
     assert!(shown.contains("no call of a model passed the proxy"), "{shown}");
     let mut command = place.command(["record", "--llm-proxy", "--", "touch", "ran"]);
-    let refused = Said::of(&command.env("ANTHROPIC_BASE_URL", "ftp://host").output().expect("it runs"));
+    let refused = Said::of(&command.env("ANTHROPIC_BASE_URL", "ftp://host").output_in_time());
     assert_eq!(refused.status, 125, "{}", refused.stderr);
     assert!(refused.stderr.contains("ANTHROPIC_BASE_URL has to begin with http"), "{}", refused.stderr);
     assert!(!place.work().join("ran").exists(), "the command is not started");
@@ -356,7 +357,7 @@ fn a_vendor_behind_tls_is_checked() {
     }
     let place = Place::new();
     let openssl = |line: &str| {
-        let made = place.surround(Command::new("openssl").args(line.split(' '))).output().expect("openssl runs");
+        let made = place.surround(Command::new("openssl").args(line.split(' '))).output_in_time();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     };
     place.write("names", "subjectAltName=IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n");
@@ -419,7 +420,7 @@ fn what_a_response_asked_for_is_tied_to_what_it_caused() {
     let mut command = Command::new("python3");
     command.args([server, "script.json", "--", PROGRAM, "record", "-q", "--run", "r", "--llm-proxy"]);
     command.args(["--", "python3", "agent.py"]).env("PROGRAM", PROGRAM);
-    Said::of(&place.surround(&mut command).output().expect("python runs")).ok();
+    Said::of(&place.surround(&mut command).output_in_time()).ok();
 
     let calls = calls(&place);
     let asked = |call: &LlmCall| call.reply.tool_calls.iter().map(|tool| tool.id.to_string()).collect::<Vec<_>>();

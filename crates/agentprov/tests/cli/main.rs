@@ -7,6 +7,8 @@ mod attribution;
 mod attribution_formats;
 mod bad_input;
 mod births;
+mod births_and_deaths;
+mod bounded;
 mod complete;
 mod contract;
 mod contract_nested;

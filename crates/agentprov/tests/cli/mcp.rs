@@ -1,5 +1,6 @@
 //! An MCP server behind the relay: nothing changes for the agent, and what passes is known.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, Said, has};
 use crate::python::python_packages;
 use agentprov_model::mcp::{McpDeed, McpOutcome, McpSaid, McpSide};
@@ -86,9 +87,9 @@ fn bytes_and_status_pass_unchanged_whatever_they_are() {
     assert!(back == bytes, "{} of {} bytes came back", back.len(), bytes.len());
     assert_eq!(child.wait().expect("it ends").code(), Some(7));
 
-    let gone = Said::of(&wrapped(&place, &[], &["/no/such/server"]).output().expect("it runs"));
+    let gone = Said::of(&wrapped(&place, &[], &["/no/such/server"]).output_in_time());
     assert_eq!(gone.status, 127, "{}", gone.stderr);
-    let killed = Said::of(&wrapped(&place, &[], &["sh", "-c", "kill -9 $$"]).output().expect("it runs"));
+    let killed = Said::of(&wrapped(&place, &[], &["sh", "-c", "kill -9 $$"]).output_in_time());
     assert_eq!(killed.status, 137);
 }
 
@@ -246,7 +247,7 @@ fn a_store_that_cannot_be_used_stops_no_server() {
     let place = Place::new();
     place.write("blocked", "a file where a folder is wanted");
     let mut command = wrapped(&place, &["--data-dir", "blocked/store"], &["sh", "-c", "cat; exit 3"]);
-    let said = Said::of(&command.output().expect("it runs"));
+    let said = Said::of(&command.output_in_time());
     assert_eq!(said.status, 3, "{}", said.stderr);
     assert!(said.stderr.contains("is not recorded"), "{}", said.stderr);
 }
@@ -320,8 +321,7 @@ fn the_official_sdk_notices_no_relay() {
     place.write("client.py", SDK_CLIENT);
     let mut command = Command::new("python3");
     command.args(["client.py", PROGRAM, "mcp", "wrap", "--name", "sdk", "--", "python3", "server.py"]);
-    let said_by_client =
-        Said::of(&place.surround(&mut command).env("PYTHONPATH", &folder).output().expect("it runs")).ok();
+    let said_by_client = Said::of(&place.surround(&mut command).env("PYTHONPATH", &folder).output_in_time()).ok();
     assert_eq!(said_by_client.stdout, "['double']\n42\n", "{}", said_by_client.stderr);
     let deeds: Vec<McpDeed> = said(&place, &place.data_dir()).into_iter().map(|said| said.deed).collect();
     let call = deeds.iter().any(|deed| {

@@ -1,5 +1,6 @@
 //! A recording three times as long needs no more memory, once caches and queues of fixed size are full.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, has};
 use std::process::Command;
 
@@ -30,7 +31,7 @@ fn peak_of(place: &Place, run: &str, processes: u32) -> f64 {
     let script = format!("i=0; while [ $i -lt {processes} ]; do /bin/true $i; echo $i >f; i=$((i + 1)); done");
     let mut command = Command::new("python3");
     command.args(["-c", PEAK, PROGRAM, "record", "-q", "--run", run, "--", "sh", "-c", &script]);
-    let output = place.surround(&mut command).output().expect("python3 runs");
+    let output = place.surround(&mut command).output_in_time();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.trim().parse().unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
 }

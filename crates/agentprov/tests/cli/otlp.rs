@@ -1,5 +1,6 @@
 //! What agents export as OpenTelemetry: decoded, appended once, and held against what hooks told.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, has};
 use crate::python::python_packages;
 use agentprov_model::declared::{Agent, Deed};
@@ -286,7 +287,7 @@ fn few_packed_bytes_do_not_fill_the_memory() {
     let receiver = Receiver::start(&place);
     let pack = |bytes: &[u8]| {
         let file = place.write("plain", bytes);
-        Command::new("gzip").arg("-c").arg(file).output().expect("it runs").stdout
+        Command::new("gzip").arg("-c").arg(file).output_in_time().stdout
     };
     let packed = format!("{JSON}\r\nContent-Encoding: gzip");
     let spans = traces("codex", &[tool(1, "a", "true")]).to_string();
@@ -363,7 +364,7 @@ fn the_official_sdk_exports_traces_and_logs() {
     for packing in ["none", "gzip"] {
         let mut client = Command::new("python3");
         client.args(["client.py", &format!("http://{}", receiver.address), &receiver.token, packing]);
-        let done = place.surround(&mut client).env("PYTHONPATH", &folder).output().expect("it runs");
+        let done = place.surround(&mut client).env("PYTHONPATH", &folder).output_in_time();
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(done.status.success() && !said.contains("ailed"), "{said}");
         let facts = told(&place, &format!("agent-sdk-{packing}"));

@@ -1,5 +1,6 @@
 //! A folder of its own for a test, and the program run in it.
 
+use crate::bounded::InTime as _;
 use agentprov_model::Fact;
 use agentprov_store::{Location, Reader, Store};
 use serde_json::Value;
@@ -8,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_agentprov");
+/// Takes hooks and does nothing else.
+pub(crate) const HOOK_PROGRAM: &str = env!("CARGO_BIN_EXE_agentprov-hook");
 
 /// Work folder, store, home and state of a test.
 pub(crate) struct Place {
@@ -68,7 +71,7 @@ impl Place {
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("git");
         command.args(["-c", "user.name=t", "-c", "user.email=t@localhost", "-c", "init.defaultBranch=main"]);
-        let output = self.surround(command.args(arguments)).output().expect("git runs");
+        let output = self.surround(command.args(arguments)).output_in_time();
         assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -121,7 +124,7 @@ impl Place {
     }
 
     pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Said {
-        Said::of(&self.command(arguments).output().expect("the program runs"))
+        Said::of(&self.command(arguments).output_in_time())
     }
 
     /// Records a shell script under a run's name.

@@ -1,5 +1,6 @@
 //! The recorded command keeps what is its own: status, streams, signals, arguments.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, Said, has};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -13,7 +14,7 @@ fn the_status_of_the_command_passes_through() {
     }
     assert_eq!(place.run(["record", "-q", "--exit-zero", "--", "false"]).status, 0);
     let mut command = place.command(["record", "-q", "--", "false"]);
-    assert_eq!(Said::of(&command.env("AGENTPROV_EXIT_ZERO", "1").output().expect("runs")).status, 0);
+    assert_eq!(Said::of(&command.env("AGENTPROV_EXIT_ZERO", "1").output_in_time()).status, 0);
 }
 
 #[test]
@@ -56,7 +57,7 @@ fn a_terminal_stays_a_terminal_and_is_resized_and_interrupted_as_ever() {
     let inner = format!("{program} record -q --run tty -- sh -c 'test -t 0 && test -t 1 && test -t 2 && stty size'");
     let mut command = Command::new("script");
     command.args(["-qec", &inner, "/dev/null"]);
-    let output = place.surround(&mut command).output().expect("script runs");
+    let output = place.surround(&mut command).output_in_time();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
@@ -105,7 +106,7 @@ fn secrets_in_arguments_are_taken_out_before_anything_is_stored() {
 fn environment_values_are_not_stored() {
     let place = Place::new();
     let mut command = place.command(["record", "-q", "--run", "env", "--", "sh", "-c", "true"]);
-    command.env("SOME_SETTING", "value-of-the-setting").output().expect("runs");
+    command.env("SOME_SETTING", "value-of-the-setting").output_in_time();
     let text = std::fs::read(place.data_dir().join("store.db")).expect("a database");
     assert!(!text.windows(20).any(|window| window == b"value-of-the-setting"));
 }

@@ -1,5 +1,6 @@
 //! `review` and `blame --rev`, on what was really recorded.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, Said};
 use serde_json::Value;
 
@@ -28,7 +29,7 @@ fn review(place: &Place, arguments: &[&str]) -> Said {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PROVENANCE_")) {
         command.env_remove(name);
     }
-    Said::of(&command.output().expect("the program runs"))
+    Said::of(&command.output_in_time())
 }
 
 fn owners(document: &Value) -> Vec<(String, u64)> {
@@ -76,7 +77,7 @@ fn exit_codes_tell_outcome_usage_and_doubt_apart() {
     let said = review(&place, &["HEAD~1..HEAD", "--json"]);
     assert_eq!(said.status, 0);
     let mut command = place.command(["review", "main~0..HEAD"]);
-    let output = command.current_dir(place.work().join("shallow")).output().expect("the program runs");
+    let output = command.current_dir(place.work().join("shallow")).output_in_time();
     let said = Said::of(&output);
     assert!(said.status == 3 && said.stderr.contains("fetch-depth: 0"), "{} {}", said.status, said.stderr);
 }

@@ -1,5 +1,6 @@
 //! The decision of a review of commits: signed, verified, decided anew.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, Said};
 use agentprov_attest::envelope::IN_TOTO;
 use agentprov_attest::{DecisionStatement, Envelope};
@@ -31,7 +32,7 @@ fn review(place: &Place, more: &[&str]) -> Said {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PROVENANCE_")) {
         command.env_remove(name);
     }
-    Said::of(&command.output().expect("the program runs"))
+    Said::of(&command.output_in_time())
 }
 
 fn verify(place: &Place, file: &str) -> (i32, Value) {

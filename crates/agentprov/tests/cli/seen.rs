@@ -1,5 +1,6 @@
 //! What the recording has of calls and files that strace is not asked about in `complete`.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, Said, has};
 use agentprov_model::{FileOp, FileState, FileVersion, GapKind, HashOnly, Kept, NetworkOp, What};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -274,7 +275,7 @@ fn the_store_is_private_and_hides_itself_from_git() {
     assert_eq!(place.git(&["status", "--porcelain"]), "");
     std::fs::create_dir(place.work().join("deep")).expect("a folder");
     let mut command = place.command(["runs", "--json"]);
-    let said = Said::of(&command.current_dir(place.work().join("deep")).output().expect("runs")).ok();
+    let said = Said::of(&command.current_dir(place.work().join("deep")).output_in_time()).ok();
     assert_eq!(said.json()["run_count"], 1, "the store is found upward");
 }
 

@@ -3,7 +3,8 @@
 //! `setup/CASE.before` is a settings file (absent: there is none), `setup/CASE.after` what becomes of it; the program's
 //! path stands as `@PROGRAM@`.
 
-use crate::place::{PROGRAM, Place, Said};
+use crate::bounded::InTime as _;
+use crate::place::{HOOK_PROGRAM, PROGRAM, Place, Said};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn program() -> String {
-    PathBuf::from(PROGRAM).canonicalize().expect("it is there").to_str().expect("a plain path").to_owned()
+    PathBuf::from(HOOK_PROGRAM).canonicalize().expect("it is there").to_str().expect("a plain path").to_owned()
 }
 
 fn file_of(place: &Place, scope: &str, file: &str) -> PathBuf {
@@ -174,7 +175,7 @@ fn doctor_says_whether_hooks_are_alive() {
     std::fs::hard_link(PROGRAM, &copy).or_else(|_| std::fs::copy(PROGRAM, &copy).map(|_| ())).expect("a copy");
     let mut command = std::process::Command::new(&copy);
     std::fs::create_dir_all(place.root().join("home")).expect("a home");
-    Said::of(&place.surround(command.args(["setup", "codex"])).output().expect("it runs")).ok();
+    Said::of(&place.surround(command.args(["setup", "codex"])).output_in_time()).ok();
     let agents = place.run(["doctor", "--json"]).ok().json()["agents"].clone();
     assert_eq!((&agents[0]["name"], &agents[0]["state"]), (&"codex hooks".into(), &"ok".into()), "{agents}");
     put(&place.root().join("home/.codex/config.toml"), b"[features]\nhooks = false\n");

@@ -1,11 +1,11 @@
 //! Changes behind the program's back are refused, each with its own reason.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, Said};
 use std::process::Command;
 
 fn sql(place: &Place, text: &str) {
-    let output =
-        Command::new("sqlite3").arg(place.data_dir().join("store.db")).arg(text).output().expect("sqlite3 runs");
+    let output = Command::new("sqlite3").arg(place.data_dir().join("store.db")).arg(text).output_in_time();
     assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -113,8 +113,7 @@ fn an_older_copy_of_the_data_dir_put_back_is_noticed() {
 #[test]
 fn a_changed_blob_is_found() {
     let place = recorded();
-    let blobs =
-        Command::new("find").arg(place.data_dir().join("blobs")).args(["-type", "f"]).output().expect("find runs");
+    let blobs = Command::new("find").arg(place.data_dir().join("blobs")).args(["-type", "f"]).output_in_time();
     let text = String::from_utf8_lossy(&blobs.stdout).into_owned();
     let blob = text.lines().next().expect("a blob");
     let mut bytes = std::fs::read(blob).expect("readable");

@@ -1,5 +1,6 @@
 //! Changes at random places: whatever is touched, `verify` refuses it, and says what kind of change it was.
 
+use crate::bounded::InTime as _;
 use crate::place::Place;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,13 +47,13 @@ impl Victim {
 
     fn sql(&self, text: &str) {
         let database = self.place.data_dir().join("store.db");
-        let output = Command::new("sqlite3").arg(database).arg(text).output().expect("sqlite3 runs");
+        let output = Command::new("sqlite3").arg(database).arg(text).output_in_time();
         assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     fn query(&self, text: &str) -> String {
         let database = self.place.data_dir().join("store.db");
-        let output = Command::new("sqlite3").arg(database).arg(text).output().expect("sqlite3 runs");
+        let output = Command::new("sqlite3").arg(database).arg(text).output_in_time();
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 

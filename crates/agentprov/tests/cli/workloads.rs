@@ -1,5 +1,6 @@
 //! Programs of the kinds that agents run: they end as they do alone, and every process is there.
 
+use crate::bounded::InTime as _;
 use crate::place::{Place, Said, has};
 use agentprov_model::What;
 
@@ -92,7 +93,7 @@ fn a_command_under_timeout() {
     assert_eq!(said.status, 124);
     let mut outer = std::process::Command::new("timeout");
     outer.args(["0.5", crate::place::PROGRAM, "record", "-q", "--run", "outer", "--", "sleep", "30"]);
-    let said = Said::of(&place.surround(&mut outer).output().expect("timeout runs"));
+    let said = Said::of(&place.surround(&mut outer).output_in_time());
     assert_eq!(said.status, 124);
     let show = place.run(["show", "outer", "--json"]).ok().json();
     assert_eq!(show["run"]["outcome"]["state"], "signaled", "{}", show["run"]["outcome"]);
@@ -112,7 +113,7 @@ fn a_build_with_cargo_keeps_no_contents_of_the_target_folder() {
     let mut command = place.command(["record", "-q", "--run", "b", "--", "cargo", "run", "--quiet", "--offline"]);
     // Its toolchain is found through the caller's home.
     command.env("HOME", home).env_remove("CARGO_TARGET_DIR").env_remove("RUSTC_WRAPPER");
-    let said = Said::of(&command.output().expect("runs")).ok();
+    let said = Said::of(&command.output_in_time()).ok();
     assert_eq!(said.stdout, "tiny\n");
     let kept: Vec<String> = place
         .facts("b")

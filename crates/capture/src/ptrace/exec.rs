@@ -133,6 +133,7 @@ pub(crate) fn open_inodes(pid: i32) -> Vec<fd::Inode> {
 #[cfg(test)]
 mod tests {
     use super::{trace_in, trace_of};
+    use std::io::Read;
 
     const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -148,8 +149,13 @@ mod tests {
 
     #[test]
     fn a_process_shows_what_it_started_with() {
-        let mut command = std::process::Command::new("sleep");
-        let mut child = command.arg("60").env("TRACEPARENT", TRACE).spawn().expect("it starts");
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "echo; read -r line"]).env("TRACEPARENT", TRACE);
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        // When it writes, its exec is certainly over: spawning may return before the new environment is in place.
+        let mut written = [0];
+        child.stdout.as_mut().expect("piped").read_exact(&mut written).expect("it writes");
         let found = trace_of(i32::try_from(child.id()).expect("a pid"));
         child.kill().and_then(|()| child.wait()).expect("it ends");
         assert_eq!(found.as_ref().map(|trace| trace.as_str()), Some(TRACE));

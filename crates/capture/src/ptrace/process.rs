@@ -4,6 +4,7 @@ use super::call::Pending;
 use crate::sys::fd::Inode;
 use agentprov_model::ProcessId;
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 /// A live process (thread group).
 pub(crate) struct Process {
@@ -46,13 +47,20 @@ pub(crate) struct Thread {
     pub(crate) pending: Option<Box<Pending>>,
 }
 
+/// A stopped thread whose creation was not reported yet.
+pub(crate) struct Parked {
+    pub(crate) tid: i32,
+    pub(crate) since: Instant,
+}
+
 /// Everything alive.
 #[derive(Default)]
 pub(crate) struct Tree {
     pub(crate) processes: HashMap<i32, Process>,
     pub(crate) threads: HashMap<i32, Thread>,
-    /// Stopped threads whose creation was not reported yet.
-    pub(crate) parked: Vec<i32>,
+    pub(crate) parked: Vec<Parked>,
+    /// Start times of those that were entered without the event of their birth.
+    pub(crate) settled: HashMap<i32, u64>,
     /// The processes above by their ids.
     pub(crate) ids: HashSet<ProcessId>,
 }

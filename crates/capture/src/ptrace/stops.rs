@@ -1,7 +1,7 @@
 //! What each stop means: births, deaths, execs, signals, entries and exits of calls.
 
 use super::call::{Pending, result_of};
-use super::process::{Caller, Once, Process, Thread};
+use super::process::{Caller, Once, Parked, Process, Thread};
 use super::serve::{EVENT_STOP, stops_job};
 use super::syscalls::Call;
 use super::tracer::Tracer;
@@ -15,6 +15,10 @@ use agentprov_model::{
     CallResult, ClaimClass, Gap, GapKind, NetworkCall, NetworkOp, OsBytes, Outcome, PrivilegeCall, ProcessExec,
     ProcessId, ProcessKey, ProcessOrigin, ProcessStarted, What,
 };
+use std::time::{Duration, Instant};
+
+/// How long the event of a birth may come after the child's first stop; it takes microseconds, unless the parent died.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Tracer {
     pub(crate) fn on_change(&mut self, tid: i32, change: Change) {
@@ -54,11 +58,11 @@ impl Tracer {
             }
             EVENT_STOP if !self.tree.threads.contains_key(&tid) => {
                 // Born, but its parent's event has not come yet: it names the way of birth.
-                self.tree.parked.push(tid);
+                self.tree.parked.push(Parked { tid, since: Instant::now() });
                 // A parent that was killed in the call sends none.
                 let parent = identity::stat_line(tid).map(|line| line.ppid);
                 if parent.map_or(true, |parent| !self.tree.threads.contains_key(&parent)) {
-                    self.settle_parked();
+                    self.settle_orphans();
                 }
             }
             _ => ptrace::resume(tid, Resume::Cont, 0),
@@ -79,7 +83,7 @@ impl Tracer {
         };
         ptrace::resume(parent_tid, Resume::Cont, 0);
         let Some(parent) = parent else { return };
-        if !self.tree.threads.contains_key(&child) {
+        if !self.tree.threads.contains_key(&child) && !self.was_settled(child) {
             let origin = match event {
                 libc::PTRACE_EVENT_FORK => ProcessOrigin::Fork,
                 libc::PTRACE_EVENT_VFORK => ProcessOrigin::Vfork,
@@ -91,7 +95,7 @@ impl Tracer {
     }
 
     fn release_parked(&mut self, tid: i32) {
-        if let Some(index) = self.tree.parked.iter().position(|parked| *parked == tid) {
+        if let Some(index) = self.tree.parked.iter().position(|parked| parked.tid == tid) {
             self.tree.parked.swap_remove(index);
             ptrace::resume(tid, Resume::Cont, 0);
         }
@@ -156,28 +160,54 @@ impl Tracer {
     }
 
     fn on_gone(&mut self, tid: i32, outcome: Outcome) {
-        self.tree.parked.retain(|parked| *parked != tid);
+        self.tree.parked.retain(|parked| parked.tid != tid);
         let thread = self.tree.threads.remove(&tid);
         if thread.is_some_and(|thread| thread.tgid == tid) || self.tree.processes.contains_key(&tid) {
             self.on_process_gone(tid, outcome);
         }
-        self.settle_parked();
+        self.settle_orphans();
     }
 
     /// Children whose parent died before its event was seen are entered by what `/proc` says.
-    fn settle_parked(&mut self) {
-        for tid in self.tree.parked.clone() {
-            let status = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
-            let number = |name: &str| {
-                status.lines().find_map(|line| line.strip_prefix(name)).and_then(|text| text.trim().parse::<i32>().ok())
-            };
-            let tgid = number("Tgid:").unwrap_or(tid);
-            let parent = if tgid == tid { number("PPid:") } else { Some(tgid) };
-            if parent.is_some_and(|parent| self.tree.threads.contains_key(&parent)) {
-                continue;
+    fn settle_orphans(&mut self) {
+        for tid in self.tree.parked.iter().map(|parked| parked.tid).collect::<Vec<_>>() {
+            let (tgid, parent) = group_and_parent(tid);
+            if !parent.is_some_and(|parent| self.tree.threads.contains_key(&parent)) {
+                self.settle(tid, tgid);
             }
-            self.enter(tid, tgid, None, ProcessOrigin::Clone, Namespaces::Unknown);
-            self.release_parked(tid);
+        }
+    }
+
+    /// A dead parent's children belong to another process of the tree where that one asked for them
+    /// (PR_SET_CHILD_SUBREAPER), and no event of it comes. Called when every report was read: whoever is parked since
+    /// [`PATIENCE`] is not waited for any longer.
+    pub(crate) fn settle_overdue(&mut self) {
+        let overdue = self.tree.parked.iter().filter(|parked| parked.since.elapsed() >= PATIENCE);
+        for tid in overdue.map(|parked| parked.tid).collect::<Vec<_>>() {
+            let (tgid, _) = group_and_parent(tid);
+            self.settle(tid, tgid);
+            // Should the event come yet, from a parent that was not let run meanwhile, the child is not born again.
+            if let Ok(line) = identity::stat_line(tid) {
+                self.tree.settled.insert(tid, line.start_ticks);
+            }
+        }
+    }
+
+    fn settle(&mut self, tid: i32, tgid: i32) {
+        self.enter(tid, tgid, None, ProcessOrigin::Clone, Namespaces::Unknown);
+        self.release_parked(tid);
+    }
+
+    /// True where the child of a birth that is reported now was entered before, though it may be gone meanwhile.
+    fn was_settled(&mut self, child: i32) -> bool {
+        let Some(settled) = self.tree.settled.remove(&child) else { return false };
+        identity::stat_line(child).map_or(true, |line| line.start_ticks == settled)
+    }
+
+    /// Nobody must stay stopped when the tree is no longer recorded.
+    pub(crate) fn release_all_parked(&mut self) {
+        for parked in std::mem::take(&mut self.tree.parked) {
+            ptrace::resume(parked.tid, Resume::Cont, 0);
         }
     }
 
@@ -447,6 +477,16 @@ enum Namespaces {
     /// Those of the recorder: its parent is there and did not ask for others.
     Ours,
     Unknown,
+}
+
+/// The process of a thread, and its parent: for a thread that is not the first, the process itself.
+fn group_and_parent(tid: i32) -> (i32, Option<i32>) {
+    let status = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
+    let number = |name: &str| {
+        status.lines().find_map(|line| line.strip_prefix(name)).and_then(|text| text.trim().parse::<i32>().ok())
+    };
+    let tgid = number("Tgid:").unwrap_or(tid);
+    (tgid, if tgid == tid { number("PPid:") } else { Some(tgid) })
 }
 
 /// The pid in the innermost namespace, `NSpid` in `/proc/<pid>/status`.

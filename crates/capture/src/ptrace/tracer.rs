@@ -3,7 +3,7 @@
 use super::errand::Errand;
 use super::process::{Process, Thread, Tree};
 use super::syscalls::Lookup;
-use crate::finished::Notice;
+use crate::observation::Notice;
 use crate::output_line::OutputLine;
 use crate::sys::ptrace::{self, Change};
 use crate::sys::signals;
@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 
 /// How often a bounded wait looks at its deadline.
 const TICK: Duration = Duration::from_millis(20);
+
+/// So many reports of tracees that are not known are answered in a row before errands and the deadline have their turn.
+const BIRTHS_AT_THE_END: usize = 64;
 
 /// Jobs that may wait for the worker; each may hold a descriptor.
 pub(crate) const JOBS: usize = 512;
@@ -125,6 +128,7 @@ impl Tracer {
     pub(crate) fn run(&mut self, grace: Duration) -> Seen {
         let mut deadline: Option<Instant> = None;
         let mut staying = true;
+        let mut ticking = false;
         loop {
             self.guarded_errands();
             match ptrace::wait(true) {
@@ -133,7 +137,7 @@ impl Tracer {
                     self.guarded(tid, change);
                 }
                 Ok(None) => {}
-                Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
+                Err(error) if error.raw_os_error() == Some(libc::EINTR) => self.settle_overdue(),
                 Err(_) => {
                     // ECHILD: nobody is left.
                     staying = false;
@@ -141,18 +145,19 @@ impl Tracer {
                 }
             }
             if self.root_end.is_some() {
-                if self.tree.threads.is_empty() && self.tree.parked.is_empty() {
-                    // Zombies of the tree are not ours to wait for; the next wait says ECHILD.
-                    staying = ptrace::wait(false).is_ok();
+                if self.nobody_is_left() {
+                    staying = false;
                     break;
                 }
-                let until = *deadline.get_or_insert_with(|| {
-                    signals::alarm_every(TICK);
-                    Instant::now() + grace
-                });
-                if Instant::now() >= until {
+                if Instant::now() >= *deadline.get_or_insert_with(|| Instant::now() + grace) {
                     break;
                 }
+            }
+            // Whoever is parked may have to be settled without another report.
+            let tick = deadline.is_some() || !self.tree.parked.is_empty();
+            if tick != ticking {
+                signals::alarm_every(if tick { TICK } else { Duration::ZERO });
+                ticking = tick;
             }
         }
         signals::alarm_every(Duration::ZERO);
@@ -165,6 +170,25 @@ impl Tracer {
             staying,
             alive,
         }
+    }
+
+    /// True where the tree is empty and no tracee is left either: a child whose parent was killed at its birth is a
+    /// tracee before it is known, and what it reports here must be answered.
+    fn nobody_is_left(&mut self) -> bool {
+        for _ in 0..BIRTHS_AT_THE_END {
+            if !self.tree.threads.is_empty() || !self.tree.parked.is_empty() {
+                return false;
+            }
+            match ptrace::wait(false) {
+                Ok(Some((tid, change))) => {
+                    self.stops += 1;
+                    self.guarded(tid, change);
+                }
+                Ok(None) => return false,
+                Err(_) => return true,
+            }
+        }
+        false
     }
 
     /// Processes that are alive, by number, and their ids.

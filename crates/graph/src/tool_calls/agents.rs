@@ -6,7 +6,7 @@
 
 use super::calls::Saying;
 use crate::processes::ProcessTable;
-use agentprov_model::declared::{Ancestor, ProcessAnchor};
+use agentprov_model::declared::{Ancestor, HOOK_ARGUMENT, ProcessAnchor, takes_hooks};
 use agentprov_model::{OsBytes, ProcessId, SessionId};
 use std::collections::{BTreeSet, HashMap};
 
@@ -41,7 +41,7 @@ pub(super) fn starts_a_hook(argv: &[OsBytes]) -> bool {
         && argv.last().and_then(OsBytes::as_str).is_some_and(|text| {
             let mut words = text.split_whitespace();
             let program = words.next().unwrap_or_default().trim_matches(['\'', '"']);
-            program.ends_with("agentprov") && words.next() == Some("hook")
+            program.rsplit('/').next().is_some_and(takes_hooks) && words.next() == Some(HOOK_ARGUMENT)
         })
 }
 

@@ -2,6 +2,7 @@
 //! names is shown as such and never left out.
 
 use agentprov_model::OsBytes;
+use agentprov_model::declared::{HOOK_ARGUMENT, takes_hooks};
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +106,7 @@ fn is_shell(name: &str) -> bool {
 }
 
 fn is_hook(command: &Command<'_>) -> bool {
-    command.name == "agentprov" && command.arguments.first() == Some(&"hook")
+    takes_hooks(command.name) && command.arguments.first() == Some(&HOOK_ARGUMENT)
 }
 
 fn is_version_probe(command: &Command<'_>) -> bool {
@@ -237,6 +238,7 @@ mod tests {
     fn looks_are_scaffolding_and_deeds_are_not() {
         for (argv, id) in [
             (&["/usr/bin/agentprov", "hook", "claude"][..], "hook"),
+            (&["/usr/bin/agentprov-hook", "hook", "claude"], "hook"),
             (&["zsh", "--version"], "version_probe"),
             (&["/bin/bash", "-c", "env"], "shell_snapshot"),
             (&["git", "-C", "/w", "status", "--porcelain"], "git_look"),

@@ -29,6 +29,18 @@ pub const LAUNCH_WRAPPER: &str = "launch";
 /// Name under which the program is the launch wrapper whatever its first argument is.
 pub const LAUNCH_NAME: &str = "agentprov-launch";
 
+/// First argument under which the program takes a message of an agent's hook; the agent's name follows.
+pub const HOOK_ARGUMENT: &str = "hook";
+
+/// The program that takes messages of hooks and does nothing else, so that it starts sooner.
+pub const HOOK_NAME: &str = "agentprov-hook";
+
+/// True for the name of a program file that takes messages of hooks.
+#[must_use]
+pub fn takes_hooks(name: &str) -> bool {
+    matches!(name, "agentprov" | HOOK_NAME)
+}
+
 /// Field under which [`Declared::other`] holds the id of the span around the one that is told of.
 pub const PARENT_SPAN: &str = "parent_span_id";
 

@@ -83,7 +83,8 @@ pub(super) async fn handle(
     };
     let method = parts.method.to_string();
     let text = forwarder.text(&parts.headers);
-    let passage = Passage::begin(forwarder.desk.clone(), caller, upstream.vendor(), method, path.to_owned(), text);
+    let passage =
+        Passage::begin(forwarder.desk.clone(), caller.clone(), upstream.vendor(), method, path.to_owned(), text);
     parts.uri = match upstream.address(path, parts.uri.query()) {
         Ok(address) => address,
         Err(error) => return not_reached(passage, upstream, &error),
@@ -93,6 +94,7 @@ pub(super) async fn handle(
     parts.extensions.clear();
     let body = passage.request(body);
     let answered = forwarder.client.request(Request::from_parts(parts, body)).await;
+    caller.looked_for().await;
     match answered {
         Ok(response) => {
             let (mut parts, body) = response.into_parts();

@@ -1,4 +1,4 @@
-//! A thread that finds out who calls and writes calls down, so that nothing that passes waits for it.
+//! A thread that finds out who calls and writes calls down, beside what passes.
 
 use agentprov_ingest::hooks::wall_clock;
 use agentprov_ingest::llm::{LlmKeeper, find_clients};
@@ -7,12 +7,17 @@ use agentprov_model::declared::{ProcessAnchor, RunningText};
 use agentprov_model::llm::{LlmCall, LlmDeed};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::SetOnce;
 
 /// Entries that wait; beyond, calls wait for the scribe.
 const MOST_WAITING: usize = 1_024;
+
+/// An answer is not held back longer than this.
+const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// The thread.
 pub(super) struct Scribe {
@@ -28,7 +33,15 @@ pub(super) struct Desk {
 
 /// The process at the other end of one connection, once it was looked for.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Caller(Arc<OnceLock<Option<ProcessAnchor>>>);
+pub(super) struct Caller(Arc<SetOnce<Option<ProcessAnchor>>>);
+
+impl Caller {
+    /// Waits until it was looked for. A client that has its answer may close the connection and end at once, and is not
+    /// found afterwards: the answer to a connection's first call waits for this, which most vendors' answers come after.
+    pub(super) async fn looked_for(&self) {
+        let _ = tokio::time::timeout(LONGEST_LOOK, self.0.wait()).await;
+    }
+}
 
 /// A connection's entry stands before those of its calls, so that its caller was looked for when they are written.
 enum Entry {
@@ -69,7 +82,8 @@ fn write_down(arriving: &Receiver<Entry>, keeper: &LlmKeeper, address: SocketAdd
         }
         let addresses: Vec<SocketAddr> = connected.iter().map(|(client, _)| *client).collect();
         for ((_, caller), found) in connected.into_iter().zip(find_clients(&addresses, address)) {
-            caller.0.get_or_init(|| found);
+            // Nobody else looks.
+            let _ = caller.0.set(found);
         }
         for (caller, at, call) in ended {
             keeper.keep(LlmDeed::Call(call), caller.0.get().cloned().flatten(), at);
@@ -83,7 +97,7 @@ impl Desk {
         self.keeper.text()
     }
 
-    /// A connection comes from this address. Nothing waits until its other end is known.
+    /// A connection comes from this address. Its other end is looked for meanwhile.
     pub(super) fn connected(&self, client: SocketAddr) -> Caller {
         let caller = Caller::default();
         // The scribe lives as long as a desk does.

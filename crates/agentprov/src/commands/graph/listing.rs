@@ -1,9 +1,9 @@
 //! `agentprov graph log` and `agentprov graph objects`.
 
-use crate::arguments::RunName;
 use crate::context::Context;
 use crate::failure::CommandResult;
 use crate::render::{self, Columns};
+use crate::run_name::RunName;
 use agentprov_graph::objects::objects;
 use agentprov_graph::run_log::run_log;
 use clap::Args;

@@ -5,11 +5,11 @@ mod explain;
 mod listing;
 mod trace;
 
-use crate::arguments::RunName;
 use crate::commands::{blame, verify};
 use crate::context::{Context, current_dir};
 use crate::failure::{CommandResult, Failure};
 use crate::render;
+use crate::run_name::RunName;
 use agentprov_graph::attempts::attempts;
 use agentprov_graph::versions::{FilePath, resolve_file};
 use agentprov_graph::{Selected, materialize};

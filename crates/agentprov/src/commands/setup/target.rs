@@ -3,6 +3,7 @@
 use super::agent::{AgentSettings, Homes, Scope};
 use crate::context::current_dir;
 use crate::failure::Failure;
+use agentprov_model::declared::HOOK_NAME;
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 
@@ -46,10 +47,13 @@ fn project(folder: &Path) -> &Path {
     folder.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(folder)
 }
 
-/// This program's file, as agents will call it.
+/// The file that agents will call: the program that takes hooks and nothing else where it lies beside this one, else
+/// this one.
 pub(super) fn program() -> Result<String, Failure> {
-    let path = std::env::current_exe()
+    let own = std::env::current_exe()
         .map_err(|error| Failure::new(format!("the path of this program is not known: {error}")))?;
+    let small = own.with_file_name(HOOK_NAME);
+    let path = if small.is_file() { small } else { own };
     let text = path.to_str().map(str::to_owned);
     let text = text.ok_or_else(|| {
         Failure::new(format!("{}: settings can't hold this path, it is not UTF-8", path.display()))

@@ -1,9 +1,9 @@
 //! `agentprov telemetry batches`.
 
-use crate::arguments::RunName;
 use crate::context::Context;
 use crate::failure::CommandResult;
 use crate::render::{self, Columns};
+use crate::run_name::RunName;
 use agentprov_graph::telemetry::batches;
 use clap::Args;
 use std::process::ExitCode;

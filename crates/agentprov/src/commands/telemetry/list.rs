@@ -1,9 +1,9 @@
 //! `agentprov telemetry list`.
 
-use crate::arguments::RunName;
 use crate::context::Context;
 use crate::failure::CommandResult;
 use crate::render::{self, Columns};
+use crate::run_name::RunName;
 use agentprov_graph::telemetry::{EventFilter, TelemetryEvents, events};
 use clap::Args;
 use std::io::Write;

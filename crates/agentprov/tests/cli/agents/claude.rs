@@ -2,6 +2,7 @@
 
 use super::npm::{self, Package};
 use super::session::Session;
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Said};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -55,7 +56,7 @@ impl Session {
         std::fs::hard_link(PROGRAM, &copy).or_else(|_| std::fs::copy(PROGRAM, &copy).map(drop)).expect("a copy");
         let mut setup = Command::new(&copy);
         setup.args(["setup", "claude", "--project"]);
-        Said::of(&self.place.surround(&mut setup).output().expect("it runs")).ok();
+        Said::of(&self.place.surround(&mut setup).output_in_time()).ok();
         copy
     }
 

@@ -1,6 +1,7 @@
 //! A session of an agent with a model that plays a script, recorded.
 
 use super::{golden, npm};
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, Said};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -76,7 +77,7 @@ impl Session {
         command.args(["record", "--quiet", "--run", "r1", "--"]).args(&self.words);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TMPDIR", self.place.root().join("tmp")).envs(self.settings.iter().copied());
-        let said = Said::of(&self.place.surround(&mut command).output().expect("the session runs"));
+        let said = Said::of(&self.place.surround(&mut command).output_in_time());
         assert_eq!(said.status, status, "stdout: {}\nstderr: {}", said.stdout, said.stderr);
         let document = self.place.run(["reconcile", "r1", "--json"]).ok().json();
         golden::keep(name, &self.place, &self.program);
