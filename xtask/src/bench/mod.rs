@@ -14,6 +14,7 @@ mod proxy_row;
 mod record_row;
 mod report;
 mod row;
+mod session_row;
 mod statistics;
 mod store;
 mod strace;
@@ -35,6 +36,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(record_row::rows());
     rows.extend(example_row::rows());
     rows.extend(proxy_row::rows());
+    rows.extend(session_row::rows());
     rows
 }
 

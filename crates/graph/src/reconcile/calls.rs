@@ -12,7 +12,7 @@ use agentprov_model::mcp::McpOutcome;
 use agentprov_model::network::SocketAddress;
 use agentprov_model::{EventId, OsBytes, SessionId, Vantage};
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Where a call stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -342,7 +342,7 @@ impl Desk<'_> {
         McpRow {
             server: asked.server.clone(),
             tool: asked.tool.clone(),
-            outcome: asked.answer.map(|(outcome, _)| outcome),
+            outcome: asked.answer.map(|answer| answer.outcome),
             event_id: asked.event.to_string(),
             link: self.link(no, &asked.binding),
         }
@@ -418,7 +418,7 @@ impl Desk<'_> {
         let fits = |row: &&UndeclaredRow| {
             row.kind == row_kind && call.window.holds(row.at) && row.agent_process.as_deref() == Some(agent.as_str())
         };
-        let rows: Vec<&UndeclaredRow> = self.undeclared.iter().filter(fits).collect();
+        let rows = without_drafts(self.undeclared.iter().filter(fits).collect());
         let acting: Vec<&UndeclaredRow> = rows.iter().copied().filter(|row| !row.effects.is_empty()).collect();
         let (([row], _) | (_, [row])) = (rows.as_slice(), acting.as_slice()) else { return None };
         Some(Difference { kind, what: format!("{words}: {}", row.what), evidence: row.evidence.clone() })
@@ -440,16 +440,25 @@ fn contradiction(found: &Contradiction) -> Difference {
 /// The agent and the relay tell differently of how the call went.
 fn other_answer(call: &Call, asked: &McpCall) -> Option<Difference> {
     let status = call.status.filter(|status| asked.contradicts(*status))?;
-    let (outcome, answered) = asked.answer?;
-    let seen = match outcome {
+    let answer = asked.answer?;
+    let seen = match answer.outcome {
         McpOutcome::Completed => "completed".to_owned(),
         McpOutcome::ToolFailed => "failed".to_owned(),
         McpOutcome::Error(code) => format!("error {code}"),
     };
     let told = call.ended.map(|ended| ended.event);
-    let events: Vec<EventId> = told.into_iter().chain([answered]).collect();
+    let events: Vec<EventId> = told.into_iter().chain([answer.event]).collect();
     let what = format!("its witnesses differ in status: the agent says '{}', proxy says '{seen}'", status.name());
     Some(Difference { kind: "contradiction", what, evidence: texts(&events) })
+}
+
+/// A file that was made and is gone again came to be another one: agents write beside a file and rename.
+fn without_drafts(rows: Vec<&UndeclaredRow>) -> Vec<&UndeclaredRow> {
+    let paths = |verb: &str| -> HashSet<&str> { rows.iter().filter_map(|row| row.what.strip_prefix(verb)).collect() };
+    let (wrote, removed) = (paths("wrote "), paths("removed "));
+    let drafts: HashSet<&str> = wrote.intersection(&removed).copied().collect();
+    let is_draft = |row: &&UndeclaredRow| row.what.split_once(' ').is_some_and(|(_, path)| drafts.contains(path));
+    rows.iter().copied().filter(|row| row.kind != "file" || !is_draft(row)).collect()
 }
 
 fn texts(events: &[EventId]) -> Vec<String> {

@@ -42,6 +42,8 @@ pub enum Rung {
     Lineage,
     /// The only MCP request for a tool of that name, in the call's window, of a server under another name.
     ToolWindow,
+    /// An MCP server did it, or started it, between the call's request and the answer, with no other request open.
+    RequestWindow,
     /// The only open call of a kind that starts programs, when the agent started one.
     ProcessWindow,
 }
@@ -58,6 +60,7 @@ impl Rung {
             Self::SamePath => "same_path",
             Self::Lineage => "lineage",
             Self::ToolWindow => "tool_window",
+            Self::RequestWindow => "request_window",
             Self::ProcessWindow => "process_window",
         }
     }
@@ -67,7 +70,7 @@ impl Rung {
         match self {
             Self::LaunchWrapper | Self::TraceContext | Self::UniqueCommand | Self::SameContent => 1_000,
             Self::SameTool | Self::SamePath | Self::Lineage => 950,
-            Self::ToolWindow => 700,
+            Self::ToolWindow | Self::RequestWindow => 700,
             Self::ProcessWindow => 500,
         }
     }

@@ -3,7 +3,8 @@
 use super::binding::{Binding, BindingState, CallNo, Rung};
 use super::calls::Call;
 use super::effects::{Deed, Effect};
-use super::scaffolding::{self, AGENT_CONNECTION, AGENT_FILE};
+use super::scaffolding::{self, AGENT_CONNECTION, AGENT_FILE, MCP_SERVER};
+use super::servers::Servers;
 use crate::error::GraphError;
 use agentprov_model::declared::{ToolClass, ToolInput};
 use agentprov_model::index::{IndexKey, KeyKind};
@@ -17,6 +18,7 @@ pub(super) struct Desk<'d> {
     pub(super) run: &'d RunRow,
     pub(super) calls: &'d [Call],
     pub(super) bound: &'d HashMap<ProcessId, Binding>,
+    pub(super) servers: &'d Servers<'d>,
     /// Sessions by the processes that were their agent.
     pub(super) sessions_of: &'d HashMap<ProcessId, BTreeSet<Option<SessionId>>>,
 }
@@ -33,6 +35,11 @@ impl Desk<'_> {
     fn one(&self, effect: &Effect, renamed: &Renames) -> Result<Option<Binding>, GraphError> {
         let of_writers: Vec<(ProcessId, &Binding)> =
             effect.processes.iter().filter_map(|id| Some((*id, self.bound.get(id)?))).collect();
+        if let [(process, binding)] = of_writers.as_slice()
+            && let Some(binding) = self.served(effect, process, binding)?
+        {
+            return Ok(Some(binding));
+        }
         let is_agent = |id: &ProcessId| self.sessions_of.contains_key(id);
         // What processes of calls did is theirs, whoever else had the file open.
         let of_calls: Vec<&Binding> =
@@ -54,6 +61,25 @@ impl Desk<'_> {
         let outer =
             || of_writers.iter().find(|(_, binding)| binding.has_calls()).map(|(_, b)| b.inherited(effect.event));
         Ok(Some(own.or_else(outer).unwrap_or_else(|| self.unclaimed(effect))))
+    }
+
+    // --- servers ---
+
+    fn served(&self, effect: &Effect, process: &ProcessId, binding: &Binding) -> Result<Option<Binding>, GraphError> {
+        let found = self.servers.did(effect.event, effect.at, process, binding);
+        if found.is_some() || binding.rule != Some(MCP_SERVER.id) {
+            return Ok(found);
+        }
+        if let Deed::File { path, .. } = &effect.deed
+            && let Some(opened) = self.opened(path, &[*process], effect.at)?
+            && let Some(found) = self.servers.did(effect.event, opened, process, binding)
+        {
+            return Ok(Some(found));
+        }
+        let own = matches!(&effect.deed, Deed::File { path, workspace_path, .. }
+            if scaffolding::is_agent_file(path, workspace_path.is_some()));
+        let why = "an MCP server did it while no declared request was open";
+        Ok((!own).then(|| Binding::unattributed(vec![effect.event], why)))
     }
 
     /// Several processes had it open for writing.

@@ -6,7 +6,8 @@
 
 use super::binding::{Binding, BindingState, CallNo, Rung};
 use super::calls::Call;
-use super::scaffolding::{self, HOOK, NO_PROGRAM};
+use super::scaffolding::{self, HOOK, MCP_SERVER, NO_PROGRAM};
+use super::servers::Servers;
 use super::traces::Named;
 use super::{Tree, agents};
 use crate::processes::{Exec, Process};
@@ -44,6 +45,8 @@ pub(super) struct Ladder<'t> {
     pub(super) active: &'t HashSet<ProcessId>,
     /// Processes that got trace context of calls.
     pub(super) traced: &'t HashMap<ProcessId, Named>,
+    /// Servers that agents talk to through relays.
+    pub(super) servers: &'t Servers<'t>,
 }
 
 impl<'t> Ladder<'t> {
@@ -275,6 +278,9 @@ impl<'t> Ladder<'t> {
             return Some(outer.map_or_else(|| Binding::agent(vec![born]), |outer| outer.inherited(born)));
         }
         let parent = parent?;
+        if let Some(binding) = self.servers.started(process, parent) {
+            return Some(binding);
+        }
         if !below_agent && parent.state != BindingState::Unattributed {
             return Some(parent.inherited(born));
         }
@@ -299,6 +305,9 @@ impl<'t> Ladder<'t> {
 
     /// A child of an agent whose command no call declares.
     fn child_of_agent(&self, process: &Process, parent: &Binding) -> Binding {
+        if self.servers.leads(&process.id) {
+            return Binding::scaffolding(MCP_SERVER, vec![process.started_event]);
+        }
         if let Some(binding) = self.by_window(process) {
             return binding;
         }

@@ -15,6 +15,17 @@ use std::collections::HashMap;
 /// The method that calls a tool.
 const CALL: &str = "tools/call";
 
+/// How a server answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct McpAnswer {
+    /// How it went.
+    pub outcome: McpOutcome,
+    /// The fact of the answer.
+    pub event: EventId,
+    /// When.
+    pub at: EventTime,
+}
+
 /// A tool of a server was called, as the relay between agent and server saw it.
 #[derive(Clone, Debug)]
 pub struct McpCall {
@@ -26,8 +37,10 @@ pub struct McpCall {
     pub server: String,
     /// The tool.
     pub tool: String,
-    /// How it was answered, with the fact; absent where no answer passed.
-    pub answer: Option<(McpOutcome, EventId)>,
+    /// How it was answered; absent where no answer passed.
+    pub answer: Option<McpAnswer>,
+    /// The relay; the server is its child.
+    pub relay: Option<ProcessId>,
     /// To which declared call it belongs.
     pub binding: Binding,
 }
@@ -35,7 +48,7 @@ pub struct McpCall {
 impl McpCall {
     /// The answer says other than the agent does of how the call went.
     pub fn contradicts(&self, status: CallStatus) -> bool {
-        self.answer.is_some_and(|(outcome, _)| (outcome == McpOutcome::Completed) != (status == CallStatus::Completed))
+        self.answer.is_some_and(|answer| (answer.outcome == McpOutcome::Completed) != (status == CallStatus::Completed))
     }
 }
 
@@ -91,6 +104,7 @@ impl Switchboard<'_> {
             server: said.server.clone(),
             tool,
             answer: answers.get(&(said.connection.clone(), asked.id.clone())).copied(),
+            relay,
             binding: Binding::unattributed(vec![fact.id], "no call declares it"),
         };
         if let Some(named) = asked.trace.as_ref().and_then(|trace| self.traces.named(trace)) {
@@ -152,14 +166,17 @@ impl Switchboard<'_> {
 }
 
 /// By connection and id of the request.
-type Answers = HashMap<(ConnectionId, String), (McpOutcome, EventId)>;
+type Answers = HashMap<(ConnectionId, String), McpAnswer>;
 
 fn answers(reader: &Reader, run: &RunRow) -> Result<Answers, GraphError> {
     let facts = facts_of_type(reader, run, EventType::McpResponse)?;
     let answers = facts.into_iter().filter_map(|(_, fact)| {
         let What::Mcp(said) = fact.what else { return None };
         let McpDeed::Response(answer) = said.deed else { return None };
-        (answer.to == McpSide::Agent).then_some(((said.connection, answer.id), (answer.outcome, fact.id)))
+        (answer.to == McpSide::Agent).then_some((
+            (said.connection, answer.id),
+            McpAnswer { outcome: answer.outcome, event: fact.id, at: fact.at },
+        ))
     });
     Ok(answers.collect())
 }

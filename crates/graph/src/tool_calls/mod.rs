@@ -11,6 +11,7 @@ mod effects;
 mod ladder;
 mod mcp;
 pub mod scaffolding;
+mod servers;
 mod sessions;
 mod traces;
 mod witnesses;
@@ -18,7 +19,7 @@ mod witnesses;
 pub use binding::{Binding, BindingState, CallNo, Rung};
 pub use calls::{Call, CallWindow, ClosedBy, Saying, Told};
 pub use effects::{Deed, Effect};
-pub use mcp::McpCall;
+pub use mcp::{McpAnswer, McpCall};
 pub use sessions::Session;
 pub use witnesses::{Aspect, CallWitnesses, Contradiction, call_witnesses};
 
@@ -80,6 +81,7 @@ impl ToolCalls {
         let mcp = mcp::Switchboard { calls: &calls, traces: &traces, tree: &tree }.bind(reader, run)?;
         let mut traced = traces.processes(&tree, &calls, &agents);
         traced.retain(|process, _| !carriers.contains(process));
+        let servers = servers::Servers::new(&mcp, &calls, &tree);
         let ladder = Ladder {
             tree: &tree,
             calls: &calls,
@@ -87,6 +89,7 @@ impl ToolCalls {
             carriers: &carriers,
             active: &active,
             traced: &traced,
+            servers: &servers,
         };
         let bound = ladder.bind();
         let mut sessions_of: HashMap<ProcessId, BTreeSet<Option<SessionId>>> = HashMap::new();
@@ -95,7 +98,8 @@ impl ToolCalls {
                 sessions_of.entry(*agent).or_default().insert(saying.declared.session.clone());
             }
         }
-        let desk = edits::Desk { reader, run, calls: &calls, bound: &bound, sessions_of: &sessions_of };
+        let desk =
+            edits::Desk { reader, run, calls: &calls, bound: &bound, servers: &servers, sessions_of: &sessions_of };
         let effects = desk.bind(deeds)?;
         let unchanged = desk.unchanged(&effects)?;
         let effect_of = effects.iter().enumerate().map(|(place, effect)| (effect.seq, place)).collect();

@@ -24,6 +24,13 @@ struct Command<'c> {
 /// A hook of ours.
 pub const HOOK: Rule = Rule { id: "hook", about: "a hook of agentprov, or the shell that starts it", matches: is_hook };
 
+/// A server behind a relay of ours; what it does is looked at deed by deed.
+pub const MCP_SERVER: Rule = Rule {
+    id: "mcp_server",
+    about: "an MCP server behind agentprov mcp wrap, which lives beside the calls",
+    matches: |_| false,
+};
+
 /// A fork that ran nothing.
 pub const NO_PROGRAM: Rule =
     Rule { id: "no_program", about: "a copy of the agent that ran no program and left no trace", matches: |_| false };
@@ -51,6 +58,7 @@ pub const RULES: &[Rule] = &[
     Rule { id: "search_engine", about: "the agent's search engine", matches: is_search_engine },
     Rule { id: "process_list", about: "processes are listed", matches: is_process_list },
     Rule { id: "host_probe", about: "the host is asked what it is", matches: is_host_probe },
+    MCP_SERVER,
     NO_PROGRAM,
     AGENT_CONNECTION,
     AGENT_FILE,
@@ -108,9 +116,17 @@ fn is_version_probe(command: &Command<'_>) -> bool {
 
 fn is_snapshot(command: &Command<'_>) -> bool {
     let text = command.arguments.last().copied().unwrap_or_default();
+    let of_claude = || text.contains("shell-snapshots/") && text.contains("SNAPSHOT_FILE");
+    let of_codex = || text.contains("echo '# Snapshot file'") && text.contains("__codex_snapshot_command");
     is_shell(command.name)
-        && command.arguments.contains(&"-c")
-        && (text.trim() == "env" || text.contains("shell-snapshots/") && text.contains("SNAPSHOT_FILE"))
+        && command.arguments.iter().any(|argument| matches!(*argument, "-c" | "-lc"))
+        && (text.trim() == "env" || of_claude() || of_codex() || reads_snapshot(text))
+}
+
+/// Codex tries a snapshot before it uses it.
+fn reads_snapshot(text: &str) -> bool {
+    let path = text.strip_prefix("set -e; . \"").and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
+    path.contains("/.codex/shell_snapshots/") && !path.contains(['"', '$', '`', '\n'])
 }
 
 fn is_git_look(command: &Command<'_>) -> bool {
@@ -191,8 +207,10 @@ fn unquoted_parts(line: &str) -> Vec<&str> {
 }
 
 fn is_host_probe(command: &Command<'_>) -> bool {
+    // A probe that is a script runs as its shell.
+    let script = command.arguments.first().filter(|path| is_shell(command.name) && path.starts_with('/'));
     matches!(
-        command.name,
+        script.and_then(|path| path.rsplit('/').next()).unwrap_or(command.name),
         "uname"
             | "which"
             | "whoami"
@@ -230,6 +248,8 @@ mod tests {
             (&["ps", "aux"], "process_list"),
             (&["/bin/sh", "-c", "ps aux | grep -E \"code|idea\" | grep -v grep"], "process_list"),
             (&["uname", "-a"], "host_probe"),
+            (&["/bin/sh", "/usr/bin/lsb_release", "-a"], "host_probe"),
+            (&["/bin/bash", "-c", "set -e; . \"/home/u/.codex/shell_snapshots/a.tmp-1\""], "shell_snapshot"),
         ] {
             assert_eq!(rule(argv), Some(id), "{argv:?}");
         }
@@ -242,6 +262,8 @@ mod tests {
             &["curl", "http://127.0.0.1"],
             &["sh", "-c", "ps aux | grep x > a.txt"],
             &["sh", "-c", "ps aux | sh"],
+            &["sh", "uname"],
+            &["bash", "-c", "set -e; . \"/home/u/.codex/shell_snapshots/a\"; rm \"x\""],
             &["sh", "-c", "ps aux | grep \"$(rm x)\""],
             &["agentprov", "record"],
         ] {
