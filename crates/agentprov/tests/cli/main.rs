@@ -55,4 +55,5 @@ mod telemetry_writers;
 mod tool_calls;
 mod trace_context;
 mod transcripts;
+mod waivers;
 mod workloads;

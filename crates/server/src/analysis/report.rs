@@ -12,7 +12,7 @@ use agentprov_model::{ContentId, EventTime};
 use agentprov_review::attribution::{Attribution, Evidence, Sources, attribute};
 use agentprov_review::change::{Change, ChangedLine, LineChange, Payload, PayloadError, from_payload};
 use agentprov_review::detect::Capability;
-use agentprov_review::governance::{Policy, PullRequestSignals};
+use agentprov_review::governance::{Policy, PullRequestSignals, Waivers};
 use agentprov_review::{Finding, FindingStatus, Review, ReviewedFinding, analyse_with};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -98,7 +98,12 @@ impl Analyst {
     /// # Errors
     /// [`ServerError`] when the input can't be read any more or the decision can't be signed.
     pub fn analyse(&self, input: &[u8], created: EventTime, now: EventTime) -> Result<(Report, Tally), ServerError> {
-        let policy = Policy { waivers: self.waivers(now)?, ..self.settings.policy.clone() };
+        let waivers = match serde_json::from_slice::<Payload>(input) {
+            Ok(payload) => self.words()?.of(&payload.repo, now),
+            // That it can't be read is said below.
+            Err(_) => Waivers::default(),
+        };
+        let policy = Policy { waivers, ..self.settings.policy.clone() };
         let (pull_request, asked_in_vain) = match self.ask_github(input) {
             Some(Ok(pull)) => (Some(pull), None),
             Some(Err(why)) => (None, Some(why)),

@@ -105,6 +105,10 @@ struct How {
     /// no more than a claim
     #[arg(long, value_name = "KEYFILE", requires = "evidence")]
     trust: Vec<PathBuf>,
+
+    /// A file with public keys to believe waivers of, beside the key of the store and the waiver_keys of the policy
+    #[arg(long = "waiver-key", value_name = "KEYFILE")]
+    waiver_keys: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -174,7 +178,8 @@ fn review(context: &Context, what: &What, how: &How) -> CommandResult {
     let sources =
         Sources { repository: repository.as_ref(), reader: reader.as_ref(), traces: &traces, evidence: &evidence };
     let attribution = attribute(&change, &sources).map_err(|error| undecided(&error))?;
-    let policy = setup::policy(context, repository.as_ref(), &change, how.config.as_deref(), started)?;
+    let policy =
+        setup::policy(context, repository.as_ref(), &change, (how.config.as_deref(), &how.waiver_keys), started)?;
     let detectors = how.engines.registry(&policy, how.config.is_some(), &here)?;
     let review = analyse(&change, &attribution, &detectors, &policy);
     if let (Some(file), Some(repository)) = (&how.sign, &repository) {
