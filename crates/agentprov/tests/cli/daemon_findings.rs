@@ -61,6 +61,12 @@ fn a_suppressed_finding_counts_no_more_until_it_is_reopened() {
     assert_eq!(again["decision"]["outcome"], "block", "{again}");
     let id_of_second = second["analysis_id"].as_str().expect("an id");
     let bundle = daemon.get(&format!("/v1/analysis/{id_of_second}/bundle")).1;
+    // Each is a fact of the log too.
+    for (head, outcome) in [("b", "block for "), ("c", "allow for ")] {
+        let shown = place.run(["show", &head.repeat(40), "--json"]).ok().json();
+        assert!(shown["event"]["summary"].as_str().is_some_and(|text| text.starts_with(outcome)), "{shown}");
+    }
+    place.run(["verify", "--run", "reviews/org_name"]).ok();
     let (status, _) =
         decide(&daemon, &id, &json!({"status": "open", "reason": "it is not", "approver_identity": "al"}));
     assert_eq!(status, 200);

@@ -24,6 +24,7 @@ mod evasion;
 mod explain;
 mod hooks;
 mod launch;
+mod line_claims;
 mod llm_proxy;
 mod mcp;
 mod mcp_calls;

@@ -2,6 +2,7 @@
 
 pub mod attribution;
 pub mod decide;
+pub mod noted;
 pub mod of_git;
 pub mod recompute;
 pub mod report;

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::render::{BAD, GOOD, QUIET, TITLE, UNSURE, count, styled};
 use agentprov_graph::timeline::visible_text;
+use agentprov_model::EventId;
 use agentprov_review::attribution::{Claim, LineStatus};
 use agentprov_review::change::{Change, Origin};
 use agentprov_review::governance::{Outcome, RefusedWaiver};
@@ -15,7 +16,7 @@ const MAX_ROWS: usize = 50;
 const MAX_EVIDENCE: usize = 5;
 
 /// Prints a review.
-pub(super) fn print(review: &Review, change: &Change, recordings: bool) -> Result<(), Failure> {
+pub(super) fn print(review: &Review, change: &Change, recordings: bool, noted: Option<EventId>) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     header(&mut out, review, change)?;
     owners(&mut out, review, recordings)?;
@@ -25,7 +26,11 @@ pub(super) fn print(review: &Review, change: &Change, recordings: bool) -> Resul
     for notice in &review.attribution.notices {
         writeln!(out, "{} {}", styled(UNSURE, "note:"), visible_text(notice))?;
     }
-    verdict(&mut out, review)
+    verdict(&mut out, review)?;
+    if let Some(fact) = noted {
+        writeln!(out, "{}", styled(QUIET, format!("in the log as {fact}")))?;
+    }
+    Ok(())
 }
 
 fn header(out: &mut impl Write, review: &Review, change: &Change) -> Result<(), Failure> {
