@@ -16,7 +16,7 @@ pub struct Selected {
     pub latest: bool,
 }
 
-/// The named run, else the latest one that was not removed.
+/// The named run, else the latest one that was not removed; logs of reviews only where there is nothing else.
 ///
 /// # Errors
 /// [`GraphError::NotFound`] with a suggestion, [`GraphError::NoRuns`], or [`GraphError::Removed`].
@@ -31,7 +31,7 @@ fn latest_run(reader: &Reader) -> Result<RunRow, GraphError> {
     let mut runs = reader.runs()?;
     runs.retain(|run| run.removed.is_none());
     runs.into_iter()
-        .max_by_key(|run| (run.updated, run.no))
+        .max_by_key(|run| (!run.id.is_of_reviews(), run.updated, run.no))
         .ok_or_else(|| GraphError::NoRuns(reader.store().dir().display().to_string()))
 }
 

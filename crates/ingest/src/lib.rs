@@ -16,6 +16,7 @@ pub mod receivers;
 pub mod recording;
 pub mod recovery;
 pub mod redact;
+pub mod reviews;
 pub mod telemetry;
 pub mod transcripts;
 

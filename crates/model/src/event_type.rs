@@ -138,6 +138,8 @@ named!(
         TelemetryRaw = "telemetry_raw",
         /// Bodies of old events are gone on purpose.
         TelemetryPruned = "telemetry_pruned",
+        /// A review decided about a commit.
+        ReviewDecision = "review_decision",
         /// An agent's session began.
         AgentSessionStart = "agent_session_start",
         /// An agent's session ended.
@@ -251,6 +253,7 @@ impl Fact {
             What::IngestBatch(_) => EventType::TelemetryBatch,
             What::RawLines(_) => EventType::TelemetryRaw,
             What::Pruned(_) => EventType::TelemetryPruned,
+            What::ReviewDecision(_) => EventType::ReviewDecision,
             What::Declared(declared) => declared_type(&declared.deed),
             What::Mcp(said) => mcp_type(&said.deed),
             What::Llm(said) => match &said.deed {
@@ -265,9 +268,11 @@ impl Fact {
         match self.event_type() {
             EventType::ToolCallStart | EventType::ToolCallEnd => Lane::AgentContext,
             EventType::ProcessStart | EventType::ProcessEnd => Lane::RuntimeProcess,
-            EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
-                Lane::RiskPolicy
-            }
+            EventType::PolicyRules
+            | EventType::PolicyDecision
+            | EventType::RiskSignal
+            | EventType::ResponseAction
+            | EventType::ReviewDecision => Lane::RiskPolicy,
             EventType::ScopeBound | EventType::ScopeUnbound => Lane::AgentContext,
             kind if kind.is_declared() => Lane::AgentContext,
             EventType::CoverageGap
@@ -298,6 +303,7 @@ impl Fact {
             EventType::PolicyRules | EventType::PolicyDecision | EventType::RiskSignal | EventType::ResponseAction => {
                 "security"
             }
+            EventType::ReviewDecision => "review",
             EventType::CoverageGap
             | EventType::Output
             | EventType::Interrupted

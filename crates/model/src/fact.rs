@@ -12,6 +12,7 @@ use crate::llm::LlmSaid;
 use crate::mcp::McpSaid;
 use crate::network::NetworkCall;
 use crate::process::{PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessStarted};
+use crate::review::ReviewDecision;
 use crate::scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, ScopeEnded};
 use crate::telemetry::{BindingEnded, IngestBatch, Pruned, RawLines, Resolution, ScopeBinding, TelemetryEvent};
 use crate::time::EventTime;
@@ -196,6 +197,8 @@ pub enum What {
     RiskSignal(RiskSignal),
     /// A step of a response to a risk.
     ResponseAction(ResponseAction),
+    /// A review decided about a commit.
+    ReviewDecision(Box<ReviewDecision>),
     /// An agent said something of itself.
     Declared(Box<Declared>),
     /// Something passed between an agent and an MCP server.

@@ -45,6 +45,8 @@ pub enum KeyKind {
     DeclaredSession = 15,
     /// What an agent said of itself, in all.
     Declared = 16,
+    /// Name of the commit that a review decided about.
+    Commit = 17,
 }
 
 /// A key of a fact.
@@ -102,6 +104,9 @@ impl Fact {
             }
             What::Resolution(resolution) => {
                 visit(IndexKey { kind: KeyKind::Binding, value: resolution.binding.as_str().as_bytes() })
+            }
+            What::ReviewDecision(decision) => {
+                visit(IndexKey { kind: KeyKind::Commit, value: decision.head_commit.as_bytes() })
             }
             _ => {}
         }

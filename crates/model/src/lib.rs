@@ -22,6 +22,7 @@ pub mod network;
 pub mod os_bytes;
 pub mod outcome;
 pub mod process;
+pub mod review;
 pub mod schema;
 pub mod scope;
 pub mod signal;
@@ -53,6 +54,7 @@ pub use outcome::{CallResult, Outcome};
 pub use process::{
     BootId, PrivilegeCall, ProcessExec, ProcessExited, ProcessId, ProcessKey, ProcessOrigin, ProcessStarted,
 };
+pub use review::{ReviewDecision, ReviewOutcome};
 pub use scope::{AttemptEnded, AttemptInterrupted, AttemptStarted, Bound, Mechanism, ScopeEnded};
 pub use special::{ClassExtension, ClassMatch, ClassTable, DestinationClass, ObjectClass};
 pub use telemetry::{

@@ -47,7 +47,7 @@ fn main() {
         let start = Instant::now();
         let change = from_git(&repository, &Selection::Range("HEAD~1..HEAD".into())).unwrap();
         let read = start.elapsed();
-        let sources = Sources { repository: Some(&repository), reader: Some(&reader), traces: &[], evidence: &[] };
+        let sources = Sources { repository: Some(&repository), reader: Some(&reader), ..Sources::default() };
         let attribution = attribute(&change, &sources).unwrap();
         let whole = start.elapsed();
         let lines: Vec<_> = attribution.files.iter().flat_map(|file| &file.lines).collect();

@@ -5,7 +5,9 @@ use crate::change::{Change, ChangedFile, FileContent, Origin};
 use crate::detect::{CoverageGap, GapReason, Registry};
 use crate::finding::{Engine, Finding, Severity};
 use crate::finding_id::FindingId;
-use crate::governance::{Counts, FiredRule, Outcome, Policy, PullRequestSignals, Waiver, decide};
+use crate::governance::{
+    Counts, FiredRule, Outcome, Policy, PullRequestSignals, Refusal, RefusedWaiver, SignedWaiver, decide,
+};
 use agentprov_model::schema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -35,10 +37,13 @@ pub struct ReviewedFinding {
     pub status: FindingStatus,
     /// The decision by which it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiver: Option<Waiver>,
+    pub waiver: Option<SignedWaiver>,
     /// The decision that held until its last day.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expired_waiver: Option<Waiver>,
+    pub expired_waiver: Option<SignedWaiver>,
+    /// A decision that clears nothing, with what it lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_waiver: Option<RefusedWaiver>,
     /// What is known of who wrote the line.
     pub attribution: LineStatus,
     /// Who is said to have written the changed lines that it touches.
@@ -129,6 +134,9 @@ pub struct Review {
     pub findings: Vec<ReviewedFinding>,
     /// What was not scanned.
     pub gaps: Vec<CoverageGap>,
+    /// Decisions on findings that clear nothing, with what they lack.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused_waivers: Vec<RefusedWaiver>,
     /// Files.
     pub files: Vec<FileSummary>,
     /// Who wrote each line.
@@ -169,6 +177,9 @@ pub fn analyse_with(
     let mut reasons = decide(policy, &counts);
     for reason in &mut reasons {
         reason.evidence = evidence(&reason.code, change, attribution, &findings, &gaps, policy);
+        if let Some(refused) = refused_beneath(&reason.code, &findings) {
+            reason.to_clear = format!("{}; {refused}", reason.to_clear);
+        }
     }
     let outcome = reasons.first().map_or(Outcome::Allow, |reason| reason.outcome);
     let rationale = reasons.first().map_or_else(|| "no rule of the policy fired".into(), |rule| rule.message.clone());
@@ -182,6 +193,7 @@ pub fn analyse_with(
         counts,
         coverage,
         owners: owners(attribution, &findings, policy),
+        refused_waivers: refused_waivers(&findings, policy),
         findings,
         gaps,
         files: change.files.iter().map(summary).collect(),
@@ -267,12 +279,14 @@ fn reviewed(finding: Finding, index: &Index<'_>, policy: &Policy) -> ReviewedFin
     let waiver = policy.waivers.get(&finding_id).cloned();
     let status = if waiver.is_some() { FindingStatus::Suppressed } else { FindingStatus::Open };
     let expired_waiver = policy.waivers.expired(&finding_id).filter(|_| waiver.is_none()).cloned();
+    let refused_waiver = policy.waivers.refused(&finding_id).filter(|_| waiver.is_none()).cloned();
     ReviewedFinding {
         finding_id,
         finding,
         status,
         waiver,
         expired_waiver,
+        refused_waiver,
         attribution,
         claims,
         suppressed_by: suppressed_by.unwrap_or_default(),
@@ -326,6 +340,36 @@ fn owners(attribution: &Attribution, findings: &[ReviewedFinding], policy: &Poli
     rows
 }
 
+/// Whether a rule of the policy counts a finding.
+fn counts(code: &str, finding: &Finding) -> bool {
+    match code.split_once(':') {
+        Some(("severity", name)) => Severity::parse(name) == Some(finding.severity),
+        Some(("category", name)) => finding.category.as_str() == name,
+        _ => false,
+    }
+}
+
+/// That findings which a rule counts were answered for in vain, with how to mend the first.
+fn refused_beneath(code: &str, findings: &[ReviewedFinding]) -> Option<String> {
+    let counted = |one: &&ReviewedFinding| one.status == FindingStatus::Open && counts(code, &one.finding);
+    let mut refused = findings.iter().filter(counted).filter_map(|one| one.refused_waiver.as_ref());
+    let first = refused.next()?;
+    let more = match refused.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    Some(format!("a waiver of {} does not count{more}: {}; {}", first.finding, first.message, first.to_clear))
+}
+
+/// Those of findings in the change, and those that are wrong wherever they stand.
+fn refused_waivers(findings: &[ReviewedFinding], policy: &Policy) -> Vec<RefusedWaiver> {
+    let here = |refused: &&RefusedWaiver| {
+        !matches!(refused.why, Refusal::OtherRepository | Refusal::UnknownRepository)
+            || findings.iter().any(|one| one.refused_waiver.as_ref() == Some(*refused))
+    };
+    policy.waivers.all_refused().iter().filter(here).cloned().collect()
+}
+
 /// Where to look for what made a rule fire.
 fn evidence(
     code: &str,
@@ -344,25 +388,15 @@ fn evidence(
         let rows = rows.filter(|(_, line)| wanted(line)).take(MAX_EVIDENCE);
         rows.map(|(file, line)| format!("{}:{}{}", file.path, line.line, sign(line.side))).collect()
     };
-    match code.split_once(':') {
-        Some(("severity", name)) => {
-            let severity = Severity::parse(name);
-            open.filter(|one| Some(one.finding.severity) == severity).map(place).take(MAX_EVIDENCE).collect()
-        }
-        Some(("category", name)) => {
-            open.filter(|one| one.finding.category.as_str() == name).map(place).take(MAX_EVIDENCE).collect()
-        }
-        _ => match code {
-            "unknown_lines" => lines(&|line| !attribution.owner(line).is_some_and(|owner| policy.accepts(owner.basis))),
-            "contradiction" => lines(&|line| line.contradicted),
-            "coverage_gap" => {
-                gaps.iter().filter(|gap| gap.is_loss()).take(MAX_EVIDENCE).map(ToString::to_string).collect()
-            }
-            "policy_change" => {
-                change.files.iter().filter(|file| is_policy(file)).map(|file| file.path.clone()).collect()
-            }
-            _ => Vec::new(),
-        },
+    if code.contains(':') {
+        return open.filter(|one| counts(code, &one.finding)).map(place).take(MAX_EVIDENCE).collect();
+    }
+    match code {
+        "unknown_lines" => lines(&|line| !attribution.owner(line).is_some_and(|owner| policy.accepts(owner.basis))),
+        "contradiction" => lines(&|line| line.contradicted),
+        "coverage_gap" => gaps.iter().filter(|gap| gap.is_loss()).take(MAX_EVIDENCE).map(ToString::to_string).collect(),
+        "policy_change" => change.files.iter().filter(|file| is_policy(file)).map(|file| file.path.clone()).collect(),
+        _ => Vec::new(),
     }
 }
 

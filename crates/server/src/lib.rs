@@ -21,6 +21,7 @@ pub mod settings;
 pub mod token;
 pub mod workers;
 
+pub use analysis::noted::fact_of;
 pub use analysis::of_git::{Reviewed, is_of_git, seal};
 pub use analysis::recompute::{Recomputed, recompute};
 pub use error::ServerError;

@@ -3,8 +3,9 @@
 use crate::analysis::Analyst;
 use crate::error::ServerError;
 use crate::export::Watch;
-use agentprov_model::EventTime;
-use agentprov_store::{Claimed, Queue, Store};
+use agentprov_ingest::reviews::note_decision;
+use agentprov_model::{EventTime, ReviewDecision};
+use agentprov_store::{Claimed, Queue, Store, StoreError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -83,9 +84,10 @@ impl Workers {
         let mut threads = Vec::new();
         for number in 0..count {
             let (mut queue, analyst, bell) = (store.queue()?, Arc::clone(analyst), Arc::clone(&bell));
+            let store = store.clone();
             let started = std::thread::Builder::new().name(format!("analysis-{number}")).spawn(move || {
                 bell.alive.fetch_add(1, Ordering::Relaxed);
-                work(&mut queue, &analyst, &bell);
+                work(&store, &mut queue, &analyst, &bell);
                 bell.alive.fetch_sub(1, Ordering::Relaxed);
             });
             threads.push(started.map_err(|source| ServerError::System { action: "start a thread", source })?);
@@ -124,7 +126,7 @@ impl Workers {
     }
 }
 
-fn work(queue: &mut Queue, analyst: &Analyst, bell: &Bell) {
+fn work(store: &Store, queue: &mut Queue, analyst: &Analyst, bell: &Bell) {
     while !bell.is_stopped() {
         let seen = *bell.rung.lock().unwrap_or_else(PoisonError::into_inner);
         // A store that can't be used for a moment (a full disk) is tried again after a pause.
@@ -133,17 +135,18 @@ fn work(queue: &mut Queue, analyst: &Analyst, bell: &Bell) {
             drop(bell.changed.wait_timeout_while(rung, IDLE, |rung| *rung == seen));
             continue;
         };
-        settle(queue, analyst, &claimed, bell);
+        settle(store, queue, analyst, &claimed, bell);
     }
 }
 
 /// Does one analysis and keeps its end, whatever it is. Keeping is tried again while the store can't be written.
-fn settle(queue: &mut Queue, analyst: &Analyst, claimed: &Claimed, bell: &Bell) {
+fn settle(store: &Store, queue: &mut Queue, analyst: &Analyst, claimed: &Claimed, bell: &Bell) {
     let done = catch_unwind(AssertUnwindSafe(|| answer(analyst, claimed)));
     let done = done.unwrap_or_else(|_| Err("the analysis panicked".to_owned()));
     loop {
         let kept = match &done {
-            Ok((output, summary)) => queue.finish(&claimed.id, output, summary, now()),
+            Ok(answer) => note(store, &answer.decision)
+                .and_then(|()| queue.finish(&claimed.id, &answer.output, &answer.summary, now())),
             Err(problem) => queue.fail(&claimed.id, problem, now()),
         };
         if kept.is_ok() || bell.is_stopped() {
@@ -153,10 +156,25 @@ fn settle(queue: &mut Queue, analyst: &Analyst, claimed: &Claimed, bell: &Bell) 
     }
 }
 
-fn answer(analyst: &Analyst, claimed: &Claimed) -> Result<(Vec<u8>, Vec<u8>), String> {
-    let (report, tally) =
-        analyst.analyse(&claimed.input, claimed.accepted, now()).map_err(|error| error.to_string())?;
-    let output = serde_json::to_vec(&report).map_err(|error| error.to_string())?;
-    let summary = serde_json::to_vec(&tally).map_err(|error| error.to_string())?;
-    Ok((output, summary))
+/// Puts the decision into the log before anybody hears of it. A log that was removed or is damaged takes none, and no
+/// patience changes that: `verify --all` and `fsck` tell.
+fn note(store: &Store, decision: &ReviewDecision) -> Result<(), StoreError> {
+    match note_decision(store, decision, now()) {
+        Ok(_) | Err(StoreError::Removed(_) | StoreError::Damaged(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is kept of an analysis.
+struct Answer {
+    output: Vec<u8>,
+    summary: Vec<u8>,
+    decision: ReviewDecision,
+}
+
+fn answer(analyst: &Analyst, claimed: &Claimed) -> Result<Answer, String> {
+    let analysed = analyst.analyse(&claimed.input, claimed.accepted, now()).map_err(|error| error.to_string())?;
+    let output = serde_json::to_vec(&analysed.report).map_err(|error| error.to_string())?;
+    let summary = serde_json::to_vec(&analysed.tally).map_err(|error| error.to_string())?;
+    Ok(Answer { output, summary, decision: analysed.decision })
 }

@@ -4,8 +4,8 @@ use crate::commands::review::{read_file, reader, undecided, unreadable};
 use crate::context::{Context, current_dir};
 use crate::failure::{CommandResult, Failure};
 use crate::render;
-use agentprov_review::attribution::records::{agent_trace, commit_lines, git_ai_notes};
-use agentprov_review::attribution::{AgentTrace, Sources, attribute, export};
+use agentprov_review::attribution::records::{agent_trace, all_commit_lines, commit_lines, git_ai_notes};
+use agentprov_review::attribution::{AgentTrace, Sources, attribute, export, export_line_claims};
 use agentprov_review::change::{Change, Repository, Selection, from_git};
 use clap::{Args, Subcommand, ValueEnum};
 use sha2::{Digest, Sha256};
@@ -44,6 +44,9 @@ pub(crate) struct Export {
 enum Form {
     /// Facts and proofs, for `review --evidence`
     Evidence,
+    /// Signed claims, one for each line that has an owner, for `review --evidence`: each is bound to repository, commit,
+    /// path, line and content, and can be handed on without the others. They show who says so, not that it was recorded
+    LineClaims,
     /// Agent Trace records, one a line: who wrote the lines of each commit, without proof
     AgentTrace,
     /// git-ai authorship notes, as a stream for `git fast-import`; the repository gets them only by that
@@ -70,8 +73,8 @@ impl Attribution {
 
 impl Export {
     fn run(self, context: &Context) -> CommandResult {
-        if self.sign && self.format != Form::Evidence {
-            return Err(Failure::usage("--sign is for evidence; the other formats know no signature")
+        if self.sign && matches!(self.format, Form::AgentTrace | Form::GitAiNotes) {
+            return Err(Failure::usage("--sign is for evidence and line claims; the other formats know no signature")
                 .hint("leave out --sign, or --format"));
         }
         let repository = Repository::find(&current_dir()?).map_err(|error| unreadable(&error))?;
@@ -79,10 +82,11 @@ impl Export {
         let change = from_git(&repository, &selection).map_err(|error| unreadable(&error))?;
         let text = match self.format {
             Form::Evidence => self.evidence(context, &repository, &change)?,
+            Form::LineClaims => line_claims(context, &repository, &change)?,
             form => {
                 let (reader, traces) = (reader(context)?, imported(context)?);
                 let reader = reader.as_ref();
-                let sources = Sources { repository: Some(&repository), reader, traces: &traces, evidence: &[] };
+                let sources = Sources { repository: Some(&repository), reader, traces: &traces, ..Sources::default() };
                 let commits = commit_lines(&change, &sources).map_err(|error| undecided(&error))?;
                 let notes = || repository.commit("refs/notes/ai").is_ok();
                 if form == Form::AgentTrace { agent_trace(&commits) } else { git_ai_notes(&commits, notes()) }
@@ -101,11 +105,29 @@ impl Export {
             Failure::new("there are no recordings here, hence no evidence")
                 .hint("record what agents do with agentprov record, or name the store with --data-dir")
         })?;
-        let sources = Sources { repository: Some(repository), reader: Some(&reader), traces: &[], evidence: &[] };
+        let sources = Sources { repository: Some(repository), reader: Some(&reader), ..Sources::default() };
         let attribution = attribute(change, &sources).map_err(|error| undecided(&error))?;
         let signer = if self.sign { Some(reader.store().signer()?) } else { None };
         export(change, &attribution, &reader, signer.as_ref()).map_err(|error| Failure::new(error.to_string()))
     }
+}
+
+fn line_claims(context: &Context, repository: &Repository, change: &Change) -> Result<String, Failure> {
+    let (reader, traces) = (reader(context)?, imported(context)?);
+    let reader = reader.as_ref();
+    let sources = Sources { repository: Some(repository), reader, traces: &traces, ..Sources::default() };
+    let commits = all_commit_lines(change, &sources).map_err(|error| undecided(&error))?;
+    let here = repository.identity("HEAD").map_err(|error| unreadable(&error))?.ok_or_else(|| {
+        Failure::new("which repository this is can't be told: its history was cut off")
+            .hint("fetch the whole history: git fetch --unshallow")
+    })?;
+    let text = export_line_claims(&commits, &here, &context.store_or_new()?.signer()?);
+    let text = text.map_err(|error| Failure::new(error.to_string()))?;
+    if text.is_empty() {
+        return Err(Failure::new("no line of the change has an owner, hence there is nothing to claim")
+            .hint("record what agents do with agentprov record, or name the store with --data-dir"));
+    }
+    Ok(text)
 }
 
 /// Folder of imported records, beside the store.

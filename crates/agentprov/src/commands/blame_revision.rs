@@ -31,7 +31,8 @@ pub(super) fn run(
     let path = below_top(&repository, &here, name)?;
     let reader = reader(context)?;
     let traces = imported(context)?;
-    let sources = Sources { repository: Some(&repository), reader: reader.as_ref(), traces: &traces, evidence: &[] };
+    let sources =
+        Sources { repository: Some(&repository), reader: reader.as_ref(), traces: &traces, ..Sources::default() };
     let mut blamed = blame(&repository, &sources, &path, revision).map_err(|error| undecided(&error))?;
     if let Some(line) = line {
         keep(&mut blamed, line)?;

@@ -41,6 +41,9 @@ pub(crate) struct Serve {
     /// evidence is no more than a claim
     #[arg(long, value_name = "KEYFILE")]
     trust: Vec<PathBuf>,
+    /// A file with public keys to believe waivers of, beside the key of the store
+    #[arg(long = "waiver-key", value_name = "KEYFILE")]
+    waiver_keys: Vec<PathBuf>,
 }
 
 impl Daemon {
@@ -58,6 +61,9 @@ impl Serve {
         let mut settings = Settings::from_variables(variables)?;
         for file in &self.trust {
             settings.policy.evidence_keys.extend(keys_of(file)?.iter().map(ToString::to_string));
+        }
+        for file in &self.waiver_keys {
+            settings.policy.waiver_keys.extend(keys_of(file)?.iter().map(ToString::to_string));
         }
         for notice in &settings.notices {
             let _ = writeln!(anstream::stderr(), "warning: {notice}");

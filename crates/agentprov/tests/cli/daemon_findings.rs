@@ -62,6 +62,12 @@ fn a_suppressed_finding_counts_no_more_until_it_is_reopened() {
     assert_eq!(again["decision"]["outcome"], "block", "{again}");
     let id_of_second = second["analysis_id"].as_str().expect("an id");
     let bundle = daemon.get(&format!("/v1/analysis/{id_of_second}/bundle")).1;
+    // Each is a fact of the log too.
+    for (head, outcome) in [("b", "block for "), ("c", "allow for ")] {
+        let shown = place.run(["show", &head.repeat(40), "--json"]).ok().json();
+        assert!(shown["event"]["summary"].as_str().is_some_and(|text| text.starts_with(outcome)), "{shown}");
+    }
+    place.run(["verify", "--run", "reviews/org_name"]).ok();
     let (status, _) =
         decide(&daemon, &id, &json!({"status": "open", "reason": "it is not", "approver_identity": "al"}));
     assert_eq!(status, 200);
@@ -84,6 +90,32 @@ fn a_suppressed_finding_counts_no_more_until_it_is_reopened() {
         assert_eq!(decide(&daemon, finding, &word).0, status, "{word}");
     }
     assert_eq!(place.read(".agentprov/waivers.jsonl").lines().count(), 2);
+}
+
+#[test]
+fn a_decision_that_was_touched_or_is_of_another_repository_suppresses_nothing() {
+    let place = Place::new();
+    let thresholds = [("PROVENANCE_POLICY_BLOCK_THRESHOLDS", "{\"python_insecure_import\": 1}")];
+    let daemon = Daemon::start_with(&place, &[], &thresholds);
+    let first = push(&daemon, 'b', IMPORT);
+    let id = finding(&daemon, &first)["finding_id"].as_str().expect("an id").to_owned();
+    // The command line decides for changes that are posted under a name, and only for those.
+    for (name, outcome, head) in [("another", "block", 'c'), ("org/name", "allow", 'd')] {
+        place.run(["review", "suppress", &id, "--reason", "ours", "--by", "jo", "--repository", name]).ok();
+        assert_eq!(push(&daemon, head, IMPORT)["decision"]["outcome"], outcome, "{name}");
+    }
+    let lines = place.read(".agentprov/waivers.jsonl");
+    place.write(".agentprov/waivers.jsonl", lines.replace("\"sig\":\"", "\"sig\":\"AAAA"));
+    assert_eq!(push(&daemon, 'e', IMPORT)["decision"]["outcome"], "block");
+    let found = finding(&daemon, &first);
+    assert_eq!((&found["status"], &found["suppression"]), (&json!("open"), &Value::Null), "{found}");
+    assert_eq!(found["refused_waiver"]["why"], "invalid-signature", "{found}");
+    // A decision over the API is signed, and answers what did not count.
+    let word = json!({"status": "suppressed", "reason": "our own data", "approver_identity": "jo@example"});
+    let (status, answer) = decide(&daemon, &id, &word);
+    assert_eq!((status, &answer["status"]), (200, &json!("suppressed")), "{answer}");
+    assert!(answer["suppression"]["signed_by"].is_string(), "{answer}");
+    assert_eq!(push(&daemon, 'f', IMPORT)["decision"]["outcome"], "allow");
 }
 
 #[test]

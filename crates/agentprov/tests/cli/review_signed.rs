@@ -133,3 +133,42 @@ fn what_is_not_committed_is_not_signed() {
         said.stderr
     );
 }
+
+#[test]
+fn a_decision_is_a_fact_of_the_log_and_stays_one_however_often_it_is_made() {
+    let place = branch();
+    let again = |more: &[&str]| {
+        let words = ["review", "main..topic", "--semgrep", "off"];
+        let mut command = place.command(words.iter().chain(more));
+        Said::of(&command.output().expect("the program runs"))
+    };
+    let first = again(&[]).ok();
+    let id = first.stdout.lines().find_map(|line| line.strip_prefix("in the log as ")).expect("the fact").to_owned();
+    assert!(again(&[]).ok().stdout.contains(&id));
+    review(&place, &[]).ok();
+    let facts = place.facts("reviews/work");
+    assert_eq!(facts.len(), 1, "{facts:?}");
+    let agentprov_model::What::ReviewDecision(decision) = &facts[0].what else { panic!("{:?}", facts[0]) };
+    let statement = DecisionStatement::parse(&envelope(&place).payload).expect("a statement").predicate;
+    assert_eq!(**decision, agentprov_server::fact_of(&statement));
+    // Under another policy it is another decision.
+    place.write("policy.yaml", "severity: {high: block}\n");
+    assert_eq!(again(&["--config", "policy.yaml"]).status, 1);
+    assert_eq!(place.facts("reviews/work").len(), 2);
+    // By the commit the last one is found, by its id each; the timeline has them, and verify covers them.
+    let head = git(&place, "topic");
+    let shown = place.run(["show", &head, "--json"]).ok().json();
+    assert!(shown["event"]["summary"].as_str().is_some_and(|text| text.starts_with("block for ")), "{shown}");
+    assert!(place.run(["show", &id]).ok().stdout.contains("warn for "));
+    let rows = place.run(["timeline", "--run", "reviews/work"]).ok().stdout;
+    assert_eq!(rows.matches("review_decision").count(), 2, "{rows}");
+    place.run(["verify", "--run", "reviews/work"]).ok();
+    place.run(["verify", "--all"]).ok();
+    place.run(["fsck"]).ok();
+    // Whoever names no run means what was recorded.
+    let latest = place.run(["show", "--json"]).ok().json();
+    assert!(latest.to_string().contains("\"run_id\":\"fix\""), "{latest}");
+    // What has no commit is no decision about one.
+    place.run(["review", "--worktree", "--semgrep", "off"]).ok();
+    assert_eq!(place.facts("reviews/work").len(), 2);
+}

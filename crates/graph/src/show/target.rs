@@ -5,7 +5,9 @@ use crate::error::GraphError;
 use crate::selection::nearest;
 use crate::versions::{FilePath, resolve_file};
 use agentprov_model::content::{GitSha1, GitSha256};
-use agentprov_model::{AttemptNo, ContentId, EventId, GitBlobId, IndexKey, KeyKind, OsBytes, ProcessId, RunId};
+use agentprov_model::{
+    AttemptNo, ContentId, EventId, EventTime, GitBlobId, IndexKey, KeyKind, OsBytes, ProcessId, RunId,
+};
 use agentprov_store::{EventRow, LedgerEvent, Reader, RunNo, RunRow, Seq};
 
 /// A thing that can be shown.
@@ -80,7 +82,7 @@ pub fn resolve_id(
     if let Some(target) = find_declared(reader, &rows, text)? {
         return Ok(target);
     }
-    let newest = run.or_else(|| rows.iter().max_by_key(|row| (row.updated, row.no)));
+    let newest = run.or_else(|| rows.iter().max_by_key(|row| (!row.id.is_of_reviews(), row.updated, row.no)));
     let Some(newest) = newest else {
         return Err(GraphError::NoRuns(reader.store().dir().display().to_string()));
     };
@@ -151,6 +153,9 @@ fn find_content(reader: &Reader, text: &str) -> Result<Option<Target>, GraphErro
     names.extend(hex.parse::<GitSha1>().ok().map(|id| ContentName::Git(GitBlobId::Sha1(id))));
     names.extend(hex.parse::<GitSha256>().ok().map(|id| ContentName::Git(GitBlobId::Sha256(id))));
     let is_hash = !names.is_empty();
+    if let Some(target) = find_review(reader, hex)? {
+        return Ok(Some(target));
+    }
     for name in names {
         let found = match &name {
             ContentName::Sha256(id) => {
@@ -170,6 +175,21 @@ fn find_content(reader: &Reader, text: &str) -> Result<Option<Target>, GraphErro
         true => Err(GraphError::NotFound { kind: "content", name: text.to_owned(), suggestion: None }),
         false => Ok(None),
     }
+}
+
+/// The last decision about a commit.
+fn find_review(reader: &Reader, commit: &str) -> Result<Option<Target>, GraphError> {
+    let found = rows_with(reader, None, IndexKey { kind: KeyKind::Commit, value: commit.as_bytes() })?;
+    let mut last: Option<(EventTime, RunRow, EventId)> = None;
+    for (row, seqs) in found {
+        let Some(seq) = seqs.last() else { continue };
+        let fact = reader.fact(row.no, *seq)?;
+        if last.as_ref().is_none_or(|(at, _, _)| *at <= fact.at) {
+            last = Some((fact.at, row, fact.id));
+        }
+    }
+    let Some((_, row, id)) = last else { return Ok(None) };
+    Ok(reader.event(row.no, &id)?.map(|event| Target::Event(row, event)))
 }
 
 /// Runs that have facts with this key, the oldest first, with those facts. Hash collisions of keys are sorted out.

@@ -76,6 +76,7 @@ pub fn evidence_of(fact: &Fact) -> Evidence {
         | What::IngestBatch(_)
         | What::RawLines(_)
         | What::Pruned(_)
+        | What::ReviewDecision(_)
         | What::Declared(_)
         | What::Mcp(_)
         | What::Llm(_) => {}

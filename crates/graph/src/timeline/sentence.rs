@@ -10,7 +10,7 @@ pub use declared::tool_input;
 use agentprov_model::{
     Access, AttemptNo, CallResult, Fact, FileChanged, FileOp, FileOpened, FileState, FileVersion, NetworkCall,
     NetworkOp, OsBytes, Outcome, OutputStream, PrivilegeCall, ProcessExited, ProcessOrigin, ProcessStarted,
-    VersionCause, What, errno, signal,
+    ReviewDecision, VersionCause, What, errno, signal,
 };
 
 /// What happened, in one line. Control characters of names are escaped, so that a file name can't write to a terminal.
@@ -65,6 +65,7 @@ pub fn sentence(fact: &Fact) -> String {
             let rows = &batch.rows;
             format!("{}: {} read, {} ingested, {} failed", batch.id, rows.read, rows.ingested, rows.failed)
         }
+        What::ReviewDecision(decision) => review(decision),
         What::Declared(declared) => declared::declared(declared),
         What::Mcp(said) => mcp::mcp(said),
         What::Llm(said) => llm::llm(said),
@@ -78,6 +79,12 @@ pub fn sentence(fact: &Fact) -> String {
             )
         }
     }
+}
+
+fn review(decision: &ReviewDecision) -> String {
+    let reasons = if decision.reasons.is_empty() { "no rule fired".to_owned() } else { decision.reasons.join(", ") };
+    let (outcome, head) = (decision.outcome.name(), &decision.head_commit);
+    visible_text(&format!("{outcome} for {head} of {}: {reasons}", decision.repository))
 }
 
 /// Arguments as a shell would take them, on one line.

@@ -24,6 +24,8 @@ pub enum Method {
     RecordedVersion,
     /// The line is preserved from a recorded version of the file; the content itself was not recorded.
     PreservedLine,
+    /// A claim on this very line that a trusted key signed, by recordings of its own.
+    SignedClaim,
     /// A file of evidence whose key is not trusted, or which does not show that the line came with the fact.
     EvidenceFile,
     /// A record of the Agent Trace format, which anybody may write.
@@ -44,6 +46,7 @@ impl Method {
         match self {
             Self::RecordedVersion => "recorded_version",
             Self::PreservedLine => "preserved_line",
+            Self::SignedClaim => "signed_claim",
             Self::EvidenceFile => "evidence_file",
             Self::AgentTrace => "agent_trace",
             Self::GitAiNote => "git_ai_note",
@@ -57,7 +60,7 @@ impl Method {
     pub const fn basis(self) -> Basis {
         match self {
             Self::RecordedVersion => Basis::Observed,
-            Self::PreservedLine => Basis::Derived,
+            Self::PreservedLine | Self::SignedClaim => Basis::Derived,
             Self::EvidenceFile
             | Self::AgentTrace
             | Self::GitAiNote
@@ -72,6 +75,7 @@ impl Method {
         Confidence(match self {
             Self::RecordedVersion => 100,
             Self::PreservedLine => 90,
+            Self::SignedClaim => 80,
             Self::EvidenceFile | Self::AgentTrace | Self::GitAiNote => 60,
             Self::CommitTrailer | Self::CommitAuthor | Self::Payload => 50,
         })
@@ -96,7 +100,7 @@ impl Serialize for Confidence {
 }
 
 /// Who is named.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
 pub enum Author {
     /// A coding agent.

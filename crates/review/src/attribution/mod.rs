@@ -12,6 +12,7 @@ mod claim;
 mod commits;
 mod error;
 mod evidence;
+mod line_claims;
 mod recorded;
 pub mod records;
 
@@ -23,6 +24,7 @@ pub use claim::{
 };
 pub use error::AttributionError;
 pub use evidence::{Evidence, EvidenceError, ExportError, PAYLOAD_TYPE as EVIDENCE_TYPE, export};
+pub use line_claims::{LineClaimError, LineClaims, PAYLOAD_TYPE as LINE_CLAIM_TYPE, export_line_claims};
 
 use crate::change::{Change, ChangedFile, FileContent, GitLog, Origin, Repository};
 use crate::lines::LineNumber;
@@ -31,6 +33,7 @@ use asserted::{SaidRange, commit_claims, notes};
 use build::{Builder, LineEvidence};
 use commits::{LineCommits, line_commits};
 use evidence::Applied;
+use line_claims::Claimed;
 use recorded::{Recorded, Recordings};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -46,6 +49,8 @@ pub struct Sources<'a> {
     pub traces: &'a [AgentTrace],
     /// Evidence from other stores.
     pub evidence: &'a [Evidence],
+    /// Signed claims on single lines.
+    pub line_claims: &'a [LineClaims],
 }
 
 /// Says who wrote and removed the lines of a change.
@@ -61,6 +66,7 @@ pub fn attribute(change: &Change, sources: &Sources<'_>) -> Result<Attribution, 
     for (place, file) in change.files.iter().enumerate() {
         attributor.file(place, file)?;
     }
+    attributor.builder.notices(attributor.claimed.notices());
     Ok(attributor.builder.finish())
 }
 
@@ -76,6 +82,7 @@ struct Attributor<'a> {
     /// What was posted, by file, side and line.
     posted: HashMap<(usize, LineSide, LineNumber), ClaimId>,
     evidence: Applied,
+    claimed: Claimed<'a>,
     builder: Builder,
 }
 
@@ -105,7 +112,8 @@ impl<'a> Attributor<'a> {
         let posted = posted(change, &mut builder);
         let evidence = Applied::new(change, sources.repository, sources.evidence)?;
         builder.notices(evidence.notices.clone());
-        Ok(Self { sources, log, recordings, commit_claims, notes: found, base, posted, evidence, builder })
+        let claimed = Claimed::new(sources.line_claims, sources.repository, log)?;
+        Ok(Self { sources, log, recordings, commit_claims, notes: found, base, posted, evidence, claimed, builder })
     }
 
     fn file(&mut self, place: usize, file: &'a ChangedFile) -> Result<(), AttributionError> {
@@ -123,16 +131,24 @@ impl<'a> Attributor<'a> {
             removed = recordings.removed(file)?;
         }
         let mut lines = Vec::new();
+        let claimed = if self.claimed.is_empty() { Vec::new() } else { file.new_lines() };
         for line in file.added() {
             let commit = commits.added.get(&line.index()).copied();
             let recorded = added.get(line.index()).map(AsRef::as_ref);
+            let signed = match (commit, claimed.get(line.index())) {
+                (Some((commit, there)), Some(content)) => {
+                    self.claimed.of(&self.log.commits()[commit].id, &file.path, there, content)
+                }
+                _ => Vec::new(),
+            };
+            let signed = self.builder.intern_all(signed);
             let commit = commit.map(|(commit, there)| (commit, Some(there)));
-            lines.push(self.line(place, file, LineSide::Added, line, recorded, commit));
+            lines.push(self.line((place, file), (LineSide::Added, line), recorded, commit, signed));
         }
         for line in file.removed() {
             let commit = commits.removed.get(&line.index()).map(|commit| (*commit, None));
             let recorded = removed.get(&line.index()).map(AsRef::as_ref);
-            lines.push(self.line(place, file, LineSide::Removed, line, recorded, commit));
+            lines.push(self.line((place, file), (LineSide::Removed, line), recorded, commit, Vec::new()));
         }
         self.builder.file(&file.path, lines);
         Ok(())
@@ -140,14 +156,13 @@ impl<'a> Attributor<'a> {
 
     fn line(
         &mut self,
-        place: usize,
-        file: &ChangedFile,
-        side: LineSide,
-        line: LineNumber,
+        (place, file): (usize, &ChangedFile),
+        (side, line): (LineSide, LineNumber),
         recorded: Option<&Recorded>,
         commit: Option<(usize, Option<LineNumber>)>,
+        signed: Vec<ClaimId>,
     ) -> LineAttribution {
-        let mut said: Vec<ClaimId> = Vec::new();
+        let mut said = signed;
         let at = (place, side, line);
         let proved = self.evidence.proved.get(&at).map(AsRef::as_ref);
         let known = recorded.filter(|recorded| !recorded.claims.is_empty());

@@ -13,6 +13,7 @@ mod payload;
 mod posted_diff;
 mod raw;
 mod repository;
+mod repository_id;
 mod span;
 
 pub(crate) use content::classify;
@@ -25,6 +26,7 @@ pub use log::{CommitRow, GitLog, GitPosition, Move};
 pub use payload::{ChangedLine, LineChange, Payload, PayloadAttribution, PayloadError, ProvenanceData};
 pub use repository::Repository;
 pub(crate) use repository::parse_blob;
+pub use repository_id::{RepositoryId, RepositoryIdError};
 pub use span::Span;
 pub(crate) use span::{line_count, spans, spans_without_carriage_returns};
 

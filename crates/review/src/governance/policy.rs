@@ -3,7 +3,8 @@
 use crate::detect::DetectorSetting;
 use crate::finding::Severity;
 use crate::governance::outcome::Outcome;
-use crate::governance::waiver::Waivers;
+use crate::governance::waivers::Waivers;
+use agentprov_log::VerifierKey;
 use agentprov_model::Basis;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -70,6 +71,9 @@ pub struct Policy {
     /// Public keys whose evidence is believed, as C2SP verifier keys.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub evidence_keys: BTreeSet<String>,
+    /// Public keys whose waivers count beside those of the store's own key, as C2SP verifier keys.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub waiver_keys: BTreeSet<String>,
     /// Detectors of the user's, beside the engines that are always there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub detectors: Vec<DetectorSetting>,
@@ -92,6 +96,7 @@ impl Default for Policy {
             bot_block_overrides: Limits::WARN,
             force_push_after_approval: Limits::WARN,
             evidence_keys: BTreeSet::new(),
+            waiver_keys: BTreeSet::new(),
             detectors: Vec::new(),
             waivers: Waivers::default(),
         }
@@ -104,6 +109,12 @@ impl Policy {
         let limit = block.then_some(1);
         self.unknown_lines.block = limit;
         self.bot_block_overrides.block = limit;
+    }
+
+    /// The keys whose waivers count, besides the store's own.
+    pub fn waiver_verifiers(&self) -> Vec<VerifierKey> {
+        // Whoever sets one has parsed it before.
+        self.waiver_keys.iter().filter_map(|key| VerifierKey::parse(key).ok()).collect()
     }
 
     /// SHA-256 over the settings and the waivers, in hex.

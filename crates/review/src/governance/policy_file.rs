@@ -5,6 +5,7 @@ use crate::detect::builtin::yaml;
 use crate::finding::Severity;
 use crate::governance::outcome::Outcome;
 use crate::governance::policy::{Limits, Policy};
+use agentprov_log::VerifierKey;
 use agentprov_model::Basis;
 use serde_json::Value;
 
@@ -49,6 +50,10 @@ impl Policy {
                 "policy_changes" => self.policy_changes = limits_of(key, value)?,
                 "bot_block_overrides" => self.bot_block_overrides = limits_of(key, value)?,
                 "force_push_after_approval" => self.force_push_after_approval = limits_of(key, value)?,
+                "waiver_keys" => {
+                    let keys = list_of(key, value)?.iter().map(waiver_key);
+                    self.waiver_keys = keys.collect::<Result<_, _>>()?;
+                }
                 "detectors" => self.detectors = list_of(key, value)?.iter().map(detector).collect::<Result<_, _>>()?,
                 _ => return Err(wrong(key, "is no setting of a review policy")),
             }
@@ -71,6 +76,13 @@ fn map_of<'v>(key: &str, value: &'v Value) -> Result<&'v serde_json::Map<String,
 
 fn list_of<'v>(key: &str, value: &'v Value) -> Result<&'v [Value], PolicyFileError> {
     value.as_array().map(Vec::as_slice).ok_or_else(|| wrong(key, "has to be a list"))
+}
+
+/// The text of a public key, such as the one in `store.pub`.
+fn waiver_key(value: &Value) -> Result<String, PolicyFileError> {
+    let text = text_of("waiver_keys", value)?;
+    VerifierKey::parse(text).map_err(|error| wrong(text, &format!("is no public key: {error}")))?;
+    Ok(text.to_owned())
 }
 
 /// `{name: team, command: [/opt/detect, --fast], timeout_seconds: 30}`; only the command is required.
@@ -146,6 +158,15 @@ mod tests {
         assert_eq!(policy.category["sqli"], Limits::BLOCK);
         assert_eq!((policy.coverage_gaps, policy.contradictions), (Limits::BLOCK, Limits::default()));
         assert!(!policy.accepts(Basis::Asserted) && policy.accepts(Basis::Observed));
+    }
+
+    #[test]
+    fn keys_of_waivers_are_settings_of_the_policy() {
+        let mut policy = Policy::default();
+        let key = agentprov_log::SignerKey::from_seed("lead", &[7; 32]).unwrap().verifier();
+        policy.apply_file(&format!("waiver_keys: ['{key}']\n")).unwrap();
+        assert_eq!(policy.waiver_verifiers(), [key]);
+        assert!(policy.apply_file("waiver_keys: [lead]\n").is_err());
     }
 
     #[test]

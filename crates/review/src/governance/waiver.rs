@@ -1,14 +1,8 @@
 //! Findings that somebody answered for: named, with a reason, and for a time.
-//!
-//! A file of waivers has one JSON object a line and only grows; the last word on a finding counts.
 
+use crate::change::RepositoryId;
 use crate::finding_id::FindingId;
-use agentprov_model::EventTime;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-
-/// Lines of a file of waivers.
-const MAX_LINES: usize = 100_000;
 
 /// What was decided on a finding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -24,42 +18,22 @@ pub enum WaiverAction {
 
 /// A decision on a finding.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Waiver {
     /// The finding.
     pub finding: FindingId,
+    /// Where: the same finding in another repository is another question.
+    pub repository: RepositoryId,
     /// What was decided.
     pub action: WaiverAction,
     /// Why.
     pub reason: String,
     /// Who decided.
     pub by: String,
-    /// When, RFC 3339.
+    /// When, RFC 3339 in UTC with nine fraction digits: the order of such texts is that of time.
     pub at: String,
     /// The last day on which it holds, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-}
-
-/// A decision that can't be taken.
-#[derive(Debug, thiserror::Error)]
-pub enum WaiverError {
-    /// A line is not of that form.
-    #[error("line {line}: {error}")]
-    Form {
-        /// Counted from 1.
-        line: usize,
-        /// What is wrong.
-        error: serde_json::Error,
-    },
-    /// A value is missing or wrong.
-    #[error("line {line}: {what}")]
-    Value {
-        /// Counted from 1; 0 for a decision that is not in a file yet.
-        line: usize,
-        /// What is wrong.
-        what: &'static str,
-    },
 }
 
 impl Waiver {
@@ -71,12 +45,22 @@ impl Waiver {
         if self.by.trim().is_empty() {
             return Some("the name of whoever answers for it is needed");
         }
+        if !is_time(&self.at) {
+            return Some("its time is written YYYY-MM-DDThh:mm:ss.nnnnnnnnnZ");
+        }
         match (&self.until, self.action) {
             (None, WaiverAction::Waive) => Some("a waiver needs a last day: a risk is not taken for ever"),
             (Some(until), _) if !is_date(until) => Some("the last day is written YYYY-MM-DD"),
             _ => None,
         }
     }
+}
+
+/// Whether a text is a time in the one spelling whose order is that of time.
+fn is_time(text: &str) -> bool {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00.000000000Z";
+    let fits = |(byte, shape): (u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == *shape };
+    text.len() == SHAPE.len() && text.bytes().zip(SHAPE).all(fits) && text.get(..10).is_some_and(is_date)
 }
 
 /// Whether a text is a day as `YYYY-MM-DD`.
@@ -99,109 +83,36 @@ pub fn is_date(text: &str) -> bool {
     (1..=days).contains(&day)
 }
 
-/// The decisions that hold at a time.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Waivers {
-    active: BTreeMap<FindingId, Waiver>,
-    /// Those that held once.
-    expired: Vec<Waiver>,
-}
-
-impl Waivers {
-    /// From the text of a file.
-    ///
-    /// # Errors
-    /// The first line that is wrong: a decision that is not understood must not be passed over.
-    pub fn parse(text: &str) -> Result<Vec<Waiver>, WaiverError> {
-        let mut waivers = Vec::new();
-        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let line_no = index + 1;
-            if waivers.len() == MAX_LINES {
-                return Err(WaiverError::Value { line: line_no, what: "there are too many lines" });
-            }
-            let waiver: Waiver =
-                serde_json::from_str(line).map_err(|error| WaiverError::Form { line: line_no, error })?;
-            if let Some(what) = waiver.mistake() {
-                return Err(WaiverError::Value { line: line_no, what });
-            }
-            waivers.push(waiver);
-        }
-        Ok(waivers)
-    }
-
-    /// Those that hold at that time, later words over earlier ones.
-    pub fn active_at(waivers: impl IntoIterator<Item = Waiver>, now: EventTime) -> Self {
-        let today = now.to_rfc3339();
-        let mut found = Self::default();
-        for waiver in waivers {
-            found.active.remove(&waiver.finding);
-            let over = waiver.until.as_deref().is_some_and(|until| today[..until.len().min(10)] > *until);
-            match (waiver.action, over) {
-                (WaiverAction::Reopen, _) => {}
-                (_, true) => found.expired.push(waiver),
-                (_, false) => {
-                    found.active.insert(waiver.finding.clone(), waiver);
-                }
-            }
-        }
-        found
-    }
-
-    /// Whether nothing was ever decided.
-    pub fn is_empty(&self) -> bool {
-        self.active.is_empty() && self.expired.is_empty()
-    }
-
-    /// The decision that holds on a finding.
-    pub fn get(&self, finding: &FindingId) -> Option<&Waiver> {
-        self.active.get(finding)
-    }
-
-    /// The decision on a finding that held until its last day.
-    pub fn expired(&self, finding: &FindingId) -> Option<&Waiver> {
-        self.expired.iter().rev().find(|waiver| waiver.finding == *finding)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::finding::{Fingerprint, RuleId};
 
     fn waiver(action: WaiverAction, until: Option<&str>) -> Waiver {
-        let finding = FindingId::of(&Fingerprint::of(&RuleId::from_static("r"), "a", "x", 0));
-        let until = until.map(str::to_owned);
-        Waiver { finding, action, reason: "because".into(), by: "jo".into(), at: "2026-01-01".into(), until }
+        Waiver {
+            finding: FindingId::of(&Fingerprint::of(&RuleId::from_static("r"), "a", "x", 0)),
+            repository: RepositoryId::Nowhere,
+            action,
+            reason: "because".into(),
+            by: "jo".into(),
+            at: "2026-01-01T00:00:00.000000000Z".into(),
+            until: until.map(str::to_owned),
+        }
     }
 
     #[test]
-    fn a_waiver_ends_after_its_last_day() {
-        let one = waiver(WaiverAction::Waive, Some("2026-03-01"));
-        let at = |nanos: i64| Waivers::active_at([one.clone()], EventTime::from_nanos(nanos * 1_000_000_000));
-        // 2026-03-01T23:59:59Z and the second after it.
-        assert!(at(1_772_409_599).get(&one.finding).is_some());
-        assert!(at(1_772_409_600).get(&one.finding).is_none());
-        assert!(at(1_772_409_600).expired(&one.finding).is_some());
-    }
-
-    #[test]
-    fn the_last_word_counts() {
-        let now = EventTime::from_nanos(0);
-        let words = [waiver(WaiverAction::Suppress, None), waiver(WaiverAction::Reopen, None)];
-        assert!(Waivers::active_at(words.clone(), now).get(&words[0].finding).is_none());
-        let [first, last] = words;
-        assert!(Waivers::active_at([last, first.clone()], now).get(&first.finding).is_some());
-    }
-
-    #[test]
-    fn decisions_need_a_reason_a_name_and_a_day() {
-        assert_eq!(waiver(WaiverAction::Suppress, None).mistake(), None);
+    fn decisions_need_a_reason_a_name_a_time_and_a_day() {
+        let good = waiver(WaiverAction::Suppress, None);
+        assert_eq!(good.mistake(), None);
         assert!(waiver(WaiverAction::Waive, None).mistake().is_some());
         assert!(waiver(WaiverAction::Waive, Some("2026-02-29")).mistake().is_some());
         assert!(is_date("2028-02-29") && !is_date("2026-13-01") && !is_date("2026-1-01"));
-        let line = serde_json::to_string(&waiver(WaiverAction::Waive, Some("2026-02-28"))).unwrap();
-        assert_eq!(Waivers::parse(&format!("{line}\n\n")).unwrap().len(), 1);
-        let nameless = line.replace("\"jo\"", "\" \"");
-        assert!(matches!(Waivers::parse(&format!("{line}\n{nameless}")), Err(WaiverError::Value { line: 2, .. })));
+        assert!(Waiver { by: " ".into(), ..good.clone() }.mistake().is_some());
+        assert!(Waiver { reason: String::new(), ..good.clone() }.mistake().is_some());
+        for at in
+            ["2026-01-01", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000000000z", "2026-13-01T00:00:00.000000000Z"]
+        {
+            assert!(Waiver { at: at.into(), ..good.clone() }.mistake().is_some(), "{at}");
+        }
     }
 }

@@ -141,7 +141,7 @@ fn result(
         result["suppressions"] = json!([{
             "kind": "external",
             "status": "accepted",
-            "justification": format!("{} ({})", waiver.reason, waiver.by),
+            "justification": format!("{} ({})", waiver.word.reason, waiver.word.by),
         }]);
     }
     result

@@ -176,7 +176,7 @@ fn blame_follows_lines_across_runs_and_commits() {
     commit(&clone, "More\n\nAgent-ID: aider");
     let repository = Repository::find(&clone).unwrap();
     let reader = world.fixture.reader();
-    let sources = Sources { repository: Some(&repository), reader: Some(&reader), traces: &[], evidence: &[] };
+    let sources = Sources { repository: Some(&repository), reader: Some(&reader), ..Sources::default() };
     let blamed = blame(&repository, &sources, &"moved.py".into(), "HEAD").unwrap();
     let lines = &blamed.attribution.files[0].lines;
     let owners: Vec<String> = lines.iter().map(|line| owner(&blamed.attribution, line)).collect();

@@ -143,7 +143,7 @@ impl World {
         let repository = Repository::find(clone).unwrap();
         let reader = self.fixture.reader();
         let change = from_git(&repository, selection).unwrap();
-        let sources = Sources { repository: Some(&repository), reader: Some(&reader), traces: &[], evidence: &[] };
+        let sources = Sources { repository: Some(&repository), reader: Some(&reader), ..Sources::default() };
         let attribution = attribute(&change, &sources).unwrap();
         (change, attribution)
     }

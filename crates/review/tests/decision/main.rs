@@ -4,3 +4,4 @@
 mod monotone;
 mod reports;
 mod sarif_schema;
+mod waivers;

@@ -1,6 +1,9 @@
 //! One more finding, unknown line, contradiction or gap never softens an outcome, whatever the policy.
 
-use agentprov_review::governance::{Counts, Limits, Outcome, Policy, PullRequestSignals, decide};
+use crate::waivers::key;
+use agentprov_attest::Envelope;
+use agentprov_review::change::RepositoryId;
+use agentprov_review::governance::{Counts, Limits, Outcome, Policy, PullRequestSignals, Waiver, WaiverAction, decide};
 use agentprov_review::{Category, Severity};
 use proptest::prelude::*;
 
@@ -81,6 +84,71 @@ proptest! {
             prop_assert!(fired.iter().all(|code| codes.contains(code)), "{fault:?} silenced a rule");
             prop_assert_eq!(decide(&policy, &counts).first().map(|rule| rule.outcome).unwrap_or_default(), now);
             (before, fired) = (now, codes);
+        }
+    }
+}
+
+/// A line of a file of waivers that no believed key signed as it stands.
+#[derive(Clone, Copy, Debug)]
+enum Bad {
+    Unsigned,
+    Stripped,
+    OtherKey,
+    Altered,
+    Moved,
+    Spaced,
+}
+
+const BAD: [Bad; 6] = [Bad::Unsigned, Bad::Stripped, Bad::OtherKey, Bad::Altered, Bad::Moved, Bad::Spaced];
+
+fn line(bad: Option<Bad>, finding: usize, action: WaiverAction, day: u8) -> String {
+    let name = crate::waivers::finding(NAMES[finding]);
+    let good = Waiver { finding: name, ..crate::waivers::waiver(action, day) };
+    let signed = good.sign(&key(1)).unwrap();
+    let envelope = || Envelope::parse(signed.as_bytes()).unwrap();
+    match bad {
+        None => signed,
+        Some(Bad::Unsigned) => serde_json::to_string(&good).unwrap(),
+        Some(Bad::Stripped) => Envelope { signatures: Vec::new(), ..envelope() }.to_json().unwrap(),
+        Some(Bad::OtherKey) => good.sign(&key(2)).unwrap(),
+        Some(Bad::Altered) => {
+            let payload = serde_json::to_vec(&Waiver { until: Some("2099-01-01".into()), ..good }).unwrap();
+            Envelope { payload, ..envelope() }.to_json().unwrap()
+        }
+        Some(Bad::Moved) => Waiver { repository: RepositoryId::Nowhere, ..good }.sign(&key(1)).unwrap(),
+        Some(Bad::Spaced) => signed.replacen(':', ": ", 1),
+    }
+}
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+fn open_outcome(policy: &Policy, lines: &[String]) -> (Outcome, usize) {
+    let waivers = crate::waivers::held(&lines.join("\n"), &[key(1).verifier()]);
+    let mut counts = Counts::default();
+    let open = NAMES.iter().filter(|name| waivers.get(&crate::waivers::finding(name)).is_none());
+    let open = open.inspect(|_| counts.finding(Severity::High, &Category::from_static("sqli"))).count();
+    (outcome(policy, &counts), open)
+}
+
+fn action() -> impl Strategy<Value = WaiverAction> {
+    prop::sample::select(vec![WaiverAction::Waive, WaiverAction::Suppress, WaiverAction::Reopen])
+}
+
+proptest! {
+    /// Lines that no believed key signed never soften an outcome, wherever they stand among good ones.
+    #[test]
+    fn a_waiver_that_does_not_hold_clears_nothing(
+        policy in policy(),
+        good in prop::collection::vec((0_usize..3, action(), 1_u8..29), 0..6),
+        bad in prop::collection::vec((prop::sample::select(&BAD[..]), 0_usize..3, action(), 1_u8..29, 0_usize..8), 1..6),
+    ) {
+        let mut lines: Vec<String> = good.iter().map(|(name, action, day)| line(None, *name, *action, *day)).collect();
+        let mut before = open_outcome(&policy, &lines);
+        for (bad, name, action, day, at) in bad {
+            lines.insert(at.min(lines.len()), line(Some(bad), name, action, day));
+            let now = open_outcome(&policy, &lines);
+            prop_assert!(now.0 >= before.0 && now.1 >= before.1, "{bad:?} of {name}: {before:?} became {now:?}");
+            before = now;
         }
     }
 }

@@ -1,10 +1,11 @@
 //! A review of a small change, from a diff to SARIF.
 
+use crate::waivers::{home, key};
 use agentprov_model::EventTime;
 use agentprov_review::attribution::{Attribution, Sources, attribute};
 use agentprov_review::change::{Change, Payload, from_diff, from_payload};
 use agentprov_review::detect::{Builtin, Registry, RulePack};
-use agentprov_review::governance::{Outcome, Policy, Waiver, WaiverAction, Waivers};
+use agentprov_review::governance::{Outcome, Policy, Waiver, WaiverAction, WaiverFile, Waivers};
 use agentprov_review::report::{sarif, workflow_commands};
 use agentprov_review::{FindingStatus, Review, analyse};
 use serde_json::json;
@@ -47,18 +48,20 @@ fn a_waiver_closes_its_finding_and_no_other() {
     let (review, _) = review_of(&change, &Policy::default());
     let finding = review.findings.iter().find(|one| one.finding.rule.as_str() == "sql-injection-concat").unwrap();
     let waiver = Waiver {
+        repository: home(),
         finding: finding.finding_id.clone(),
         action: WaiverAction::Waive,
         reason: "a test".into(),
         by: "jo".into(),
-        at: "2026-01-01T00:00:00Z".into(),
+        at: "2026-01-01T00:00:00.000000000Z".into(),
         until: Some("2026-06-30".into()),
     };
-    let at = |seconds: i64| {
+    let at = |seconds: i64, signer: u8| {
         let now = EventTime::from_nanos(seconds * 1_000_000_000);
-        Policy { waivers: Waivers::active_at([waiver.clone()], now), ..Policy::default() }
+        let words = WaiverFile::new(waiver.sign(&key(1)).unwrap()).words(&[key(signer).verifier()]).unwrap();
+        Policy { waivers: Waivers::active_at(words, Some(&home()), now), ..Policy::default() }
     };
-    let (waived, _) = review_of(&change, &at(1_780_000_000));
+    let (waived, _) = review_of(&change, &at(1_780_000_000, 1));
     let open = waived.findings.iter().filter(|one| one.status == FindingStatus::Open).count();
     assert_eq!(open + 1, review.findings.len());
     assert!(!waived.reasons.iter().any(|rule| rule.code == "severity:high"));
@@ -68,9 +71,17 @@ fn a_waiver_closes_its_finding_and_no_other() {
     assert_eq!(suppressed.len(), 1);
     assert_eq!(suppressed[0]["suppressions"][0]["justification"], "a test (jo)");
     // The day after the last one it counts again, and the review says why.
-    let (late, _) = review_of(&change, &at(1_782_864_000));
+    let (late, _) = review_of(&change, &at(1_782_864_000, 1));
     assert!(late.reasons.iter().any(|rule| rule.code == "severity:high"));
     assert!(late.findings.iter().any(|one| one.expired_waiver.is_some()));
+    // One that is signed by nobody who is believed clears nothing, and the review says how to mend it.
+    let (refused, _) = review_of(&change, &at(1_780_000_000, 2));
+    assert_eq!(refused.outcome, review.outcome);
+    let rule = refused.reasons.iter().find(|rule| rule.code == "severity:high").unwrap();
+    assert!(rule.to_clear.contains("does not count") && rule.to_clear.contains("--waiver-key"), "{}", rule.to_clear);
+    assert_eq!(refused.refused_waivers.len(), 1);
+    let one = refused.findings.iter().find(|one| one.refused_waiver.is_some()).unwrap();
+    assert_eq!((&one.finding_id, one.status), (&waiver.finding, FindingStatus::Open));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! SARIF logs against the schema of OASIS, as check-jsonschema (PyPI) reads it.
 
 use crate::reports::{DIFF, review_of};
+use crate::waivers::{home, key};
 use agentprov_model::EventTime;
 use agentprov_review::change::from_diff;
-use agentprov_review::governance::{Policy, Waiver, WaiverAction, Waivers};
+use agentprov_review::governance::{Policy, Waiver, WaiverAction, WaiverFile, Waivers};
 use agentprov_review::report::sarif;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -27,14 +28,16 @@ fn log() -> Value {
     let change = from_diff(format!("{DIFF}{BINARY}").as_bytes()).unwrap();
     let (review, _) = review_of(&change, &Policy::default());
     let waiver = Waiver {
+        repository: home(),
         finding: review.findings[0].finding_id.clone(),
         action: WaiverAction::Waive,
         reason: "a test".into(),
         by: "jo".into(),
-        at: "2026-01-01T00:00:00Z".into(),
-        until: None,
+        at: "2026-01-01T00:00:00.000000000Z".into(),
+        until: Some("2026-12-31".into()),
     };
-    let waivers = Waivers::active_at([waiver], EventTime::from_nanos(1_780_000_000_000_000_000));
+    let words = WaiverFile::new(waiver.sign(&key(1)).unwrap()).words(&[key(1).verifier()]).unwrap();
+    let waivers = Waivers::active_at(words, Some(&home()), EventTime::from_nanos(1_780_000_000_000_000_000));
     let (review, _) = review_of(&change, &Policy { waivers, ..Policy::default() });
     sarif(&review, &change, EventTime::from_nanos(0), EventTime::from_nanos(1))
 }

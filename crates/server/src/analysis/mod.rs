@@ -2,6 +2,7 @@
 
 pub mod attribution;
 pub mod decide;
+pub mod noted;
 pub mod of_git;
 pub mod recompute;
 pub mod report;
@@ -13,8 +14,9 @@ use crate::github::GitHub;
 use crate::settings::Settings;
 use agentprov_log::{SignerKey, VerifierKey};
 use agentprov_model::EventTime;
+use agentprov_review::change::RepositoryId;
 use agentprov_review::detect::{Builtin, Registry, RulePack};
-use agentprov_review::governance::Waivers;
+use agentprov_review::governance::{Waiver, WaiverFile, Waivers, Word};
 use agentprov_store::Store;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -26,7 +28,7 @@ pub struct Analyst {
     pub registry: Registry,
     /// What decides, and the keys of agents.
     pub settings: Settings,
-    /// Sign decisions, the store's key first.
+    /// Sign decisions, the store's key first, which signs waivers too.
     pub signers: Vec<SignerKey>,
     /// How the program was called.
     pub argv: Vec<String>,
@@ -48,23 +50,48 @@ impl Analyst {
         registry.register(Box::new(Builtin::new(pack, NonZeroUsize::MIN)));
         crate::settings::engines::engines(&settings)?.into_iter().for_each(|engine| registry.register(engine));
         let signers = [store.signer()?].into_iter().chain(settings.decision_key.clone()).collect();
-        let waiver_file = store.dir().join(Waivers::LOCAL_FILE);
+        let waiver_file = store.dir().join(WaiverFile::LOCAL);
         Ok(Self { registry, settings, signers, argv, waiver_file, github: GitHub::default() })
     }
 
-    /// What people decided on findings and holds at a time.
+    /// What people decided on findings, each word checked against the keys whose waivers count.
     ///
     /// # Errors
     /// [`ServerError::File`]: a decision that is not understood must not be passed over.
-    pub fn waivers(&self, at: EventTime) -> Result<Waivers, ServerError> {
-        let waivers = Waivers::read(&self.waiver_file);
-        let refuse =
-            |error: std::io::Error| ServerError::File { path: self.waiver_file.clone(), why: error.to_string() };
-        Ok(Waivers::active_at(waivers.map_err(refuse)?, at))
+    pub fn words(&self) -> Result<Words, ServerError> {
+        let refuse = |why: String| ServerError::File { path: self.waiver_file.clone(), why };
+        let mut keys = self.settings.policy.waiver_verifiers();
+        keys.extend(self.signers.first().map(SignerKey::verifier));
+        let file = WaiverFile::read(&self.waiver_file).map_err(|error| refuse(error.to_string()))?;
+        Ok(Words(file.words(&keys).map_err(|error| refuse(error.to_string()))?))
+    }
+
+    /// Keeps a decision on a finding, signed with the key of the store.
+    ///
+    /// # Errors
+    /// [`ServerError::System`] when it can't be written.
+    pub fn keep(&self, waiver: &Waiver) -> Result<(), ServerError> {
+        let action = "keep what was decided on a finding";
+        let Some(key) = self.signers.first() else {
+            let source = std::io::Error::other("there is no key to sign it with");
+            return Err(ServerError::System { action, source });
+        };
+        waiver.append(&self.waiver_file, key).map_err(|source| ServerError::System { action, source })
     }
 
     /// The keys that decisions are signed with.
     pub fn verifiers(&self) -> Vec<VerifierKey> {
         self.signers.iter().map(SignerKey::verifier).collect()
+    }
+}
+
+/// What people decided on findings, of all repositories.
+#[derive(Clone, Debug, Default)]
+pub struct Words(Vec<Word>);
+
+impl Words {
+    /// What holds at a time for changes that are posted under this name.
+    pub fn of(&self, repository: &str, at: EventTime) -> Waivers {
+        Waivers::active_at(self.0.clone(), Some(&RepositoryId::Posted(repository.to_owned())), at)
     }
 }

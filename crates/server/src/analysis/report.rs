@@ -1,6 +1,7 @@
 //! What an analysis comes to. It is kept as one document, from which every answer about it is taken.
 
 use crate::analysis::attribution::{Worth, weigh_all};
+use crate::analysis::noted::fact_of;
 use crate::analysis::tally::{Found, Lines, Tally, agent_name};
 use crate::analysis::{Analyst, decide, sarif};
 use crate::error::ServerError;
@@ -8,11 +9,11 @@ use crate::github::{PullRequest, Summary};
 use agentprov_attest::decision::{Outcome, Reason};
 use agentprov_attest::service_bundle::ServiceBundle;
 use agentprov_log::VerifierKey;
-use agentprov_model::{ContentId, EventTime};
+use agentprov_model::{ContentId, EventTime, ReviewDecision};
 use agentprov_review::attribution::{Attribution, Evidence, Sources, attribute};
 use agentprov_review::change::{Change, ChangedLine, LineChange, Payload, PayloadError, from_payload};
 use agentprov_review::detect::Capability;
-use agentprov_review::governance::{Policy, PullRequestSignals};
+use agentprov_review::governance::{Policy, PullRequestSignals, Waivers};
 use agentprov_review::{Finding, FindingStatus, Review, ReviewedFinding, analyse_with};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -77,6 +78,17 @@ pub(crate) struct Judged {
     pub(crate) findings_digest: ContentId,
 }
 
+/// What an analysis comes to.
+#[derive(Debug)]
+pub struct Analysed {
+    /// All that is asked for.
+    pub report: Report,
+    /// What is counted.
+    pub tally: Tally,
+    /// What the log keeps.
+    pub decision: ReviewDecision,
+}
+
 /// SHA-256 of bytes.
 pub fn digest(bytes: &[u8]) -> ContentId {
     ContentId::from_bytes(Sha256::digest(bytes).into())
@@ -97,8 +109,13 @@ impl Analyst {
     ///
     /// # Errors
     /// [`ServerError`] when the input can't be read any more or the decision can't be signed.
-    pub fn analyse(&self, input: &[u8], created: EventTime, now: EventTime) -> Result<(Report, Tally), ServerError> {
-        let policy = Policy { waivers: self.waivers(now)?, ..self.settings.policy.clone() };
+    pub fn analyse(&self, input: &[u8], created: EventTime, now: EventTime) -> Result<Analysed, ServerError> {
+        let waivers = match serde_json::from_slice::<Payload>(input) {
+            Ok(payload) => self.words()?.of(&payload.repo, now),
+            // That it can't be read is said below.
+            Err(_) => Waivers::default(),
+        };
+        let policy = Policy { waivers, ..self.settings.policy.clone() };
         let (pull_request, asked_in_vain) = match self.ask_github(input) {
             Some(Ok(pull)) => (Some(pull), None),
             Some(Err(why)) => (None, Some(why)),
@@ -109,6 +126,7 @@ impl Analyst {
         let findings = served_findings(&judged, &id, now);
         let signed = decide::sign(self, &judged, &id, now)?;
         let (decision, bundle, statement) = (signed.decision, signed.bundle, signed.statement);
+        let fact = fact_of(&decision);
         let tally = tally(&judged, decision.outcome);
         let report = Report {
             sarif: sarif::document(&judged, &id, created, now),
@@ -129,7 +147,7 @@ impl Analyst {
             pull_request: judged.pull_request,
             asked_in_vain,
         };
-        Ok((report, tally))
+        Ok(Analysed { report, tally, decision: fact })
     }
 
     /// What GitHub says of the pull request; none where it is not asked.

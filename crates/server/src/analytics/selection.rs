@@ -1,5 +1,6 @@
 //! Which analyses a query is about, and their counts by key.
 
+use crate::analysis::Words;
 use crate::analysis::tally::{AgentTally, Tally};
 use crate::analytics::lives::{Life, lives};
 use crate::analytics::window::Window;
@@ -76,7 +77,8 @@ impl Selection {
     ///
     /// # Errors
     /// [`ServerError`] when the store can't be read.
-    pub fn with_lives(mut self, queue: &Queue, waivers: &Waivers) -> Result<Self, ServerError> {
+    pub fn with_lives(mut self, queue: &Queue, words: &Words, now: EventTime) -> Result<Self, ServerError> {
+        let mut waivers: BTreeMap<String, Waivers> = BTreeMap::new();
         let wanted = |life: &Life| {
             life.seen >= self.since
                 && self.filter.repo.as_ref().is_none_or(|repo| *repo == life.repo)
@@ -84,7 +86,11 @@ impl Selection {
                 && self.filter.category.as_ref().is_none_or(|category| *category == life.category)
         };
         let found = lives(queue, None)?.into_values().flatten();
-        let found = found.map(|(id, life)| (life, waivers.get(&id).is_some()));
+        let found = found.map(|(id, life)| {
+            let waivers = waivers.entry(life.repo.clone()).or_insert_with(|| words.of(&life.repo, now));
+            let suppressed = waivers.get(&id).is_some();
+            (life, suppressed)
+        });
         self.lives = found.filter(|(life, _)| wanted(life)).collect();
         Ok(self)
     }

@@ -39,8 +39,8 @@ pub(crate) fn summary(shared: &Shared, call: &Call) -> Handled {
     let window = window(shared, call)?;
     let mut selection = select(shared, call, window)?;
     if metric.is_about_lives() {
-        let waivers = shared.analyst.waivers(now())?;
-        selection = shared.with_queue(|queue| Ok(selection.with_lives(queue, &waivers)?))?;
+        let words = shared.analyst.words()?;
+        selection = shared.with_queue(|queue| Ok(selection.with_lives(queue, &words, now())?))?;
     }
     with_request_id(json!({"result": summary::summary(&selection, window, name, metric, by, zeros)}))
 }

@@ -7,9 +7,11 @@ use crate::http::call::{Call, Handled, Shared, with_request_id};
 use crate::http::problem::Problem;
 use crate::workers::now;
 use agentprov_review::FindingId;
-use agentprov_review::governance::{Waiver, WaiverAction, Waivers};
+use agentprov_review::change::RepositoryId;
+use agentprov_review::governance::{SignedWaiver, Waiver, WaiverAction};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Characters of a reason or a name.
 const MAX_TEXT: usize = 4096;
@@ -44,27 +46,39 @@ pub(crate) fn decide(shared: &Shared, call: &Call) -> Handled {
     }
     let action = if word.status == Status::Open { WaiverAction::Reopen } else { WaiverAction::Suppress };
     let at = now().to_rfc3339();
-    let waiver = Waiver { finding, action, reason: word.reason, by: word.approver_identity, at, until: word.until };
-    if let Some(mistake) = waiver.mistake() {
-        return Err(Problem::field(&["body", "until"], "invalid", mistake));
-    }
     let known = shared.with_queue(|queue| Ok(lives(queue, None)?))?;
-    if !known.values().any(|lives| lives.contains_key(&waiver.finding)) {
+    let of_finding = known.values().filter_map(|lives| lives.get(&finding));
+    let repositories: BTreeSet<&str> = of_finding.map(|life| life.repo.as_str()).collect();
+    let analyst = &shared.analyst;
+    let mut held = None;
+    for repository in &repositories {
+        let waiver = Waiver {
+            finding: finding.clone(),
+            repository: RepositoryId::Posted((*repository).to_owned()),
+            action,
+            reason: word.reason.clone(),
+            by: word.approver_identity.clone(),
+            at: at.clone(),
+            until: word.until.clone(),
+        };
+        if let Some(mistake) = waiver.mistake() {
+            return Err(Problem::field(&["body", "until"], "invalid", mistake));
+        }
+        analyst.keep(&waiver)?;
+        held = held.or(analyst.words()?.of(repository, now()).get(&finding).map(suppression));
+    }
+    if repositories.is_empty() {
         return Err(missing());
     }
-    let analyst = &shared.analyst;
-    waiver
-        .append(&analyst.waiver_file)
-        .map_err(|source| crate::ServerError::System { action: "keep what was decided on a finding", source })?;
-    let waivers = analyst.waivers(now())?;
-    let suppression = waivers.get(&waiver.finding).map(suppression);
-    let status = if suppression.is_some() { "suppressed" } else { "open" };
-    with_request_id(json!({"finding_id": waiver.finding, "status": status, "suppression": suppression}))
+    let status = if held.is_some() { "suppressed" } else { "open" };
+    with_request_id(json!({"finding_id": finding, "status": status, "suppression": held}))
 }
 
-fn suppression(waiver: &Waiver) -> Value {
+fn suppression(waiver: &SignedWaiver) -> Value {
+    let word = &waiver.word;
     json!({
-        "suppressed_at": waiver.at, "reason": waiver.reason, "approver_identity": waiver.by, "until": waiver.until,
+        "suppressed_at": word.at, "reason": word.reason, "approver_identity": word.by, "until": word.until,
+        "signed_by": waiver.signed_by,
     })
 }
 
@@ -79,11 +93,11 @@ pub(crate) fn list(shared: &Shared, call: &Call) -> Handled {
 }
 
 fn standing(shared: &Shared, report: Report, offset: usize, limit: usize) -> Result<Vec<Value>, Problem> {
-    let waivers: Waivers = shared.analyst.waivers(now())?;
     let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
     // All findings of an analysis are of one pull request.
     let first = report.findings.first().unwrap_or(&Value::Null);
     let pull_request = (text(first, "repo_id"), text(first, "pr_number"));
+    let waivers = shared.analyst.words()?.of(&pull_request.0, now());
     let lives = shared.with_queue(|queue| Ok(lives(queue, Some(&pull_request))?))?;
     let mut page: Vec<Value> = report.findings.into_iter().skip(offset).take(limit).collect();
     for finding in &mut page {
@@ -98,6 +112,7 @@ fn standing(shared: &Shared, report: Report, offset: usize, limit: usize) -> Res
         };
         finding["status"] = json!(status);
         finding["suppression"] = json!(waiver.map(suppression));
+        finding["refused_waiver"] = json!(waivers.refused(&id).filter(|_| waiver.is_none()));
         finding["remediated_at"] = json!(gone.map(|(at, _)| at.to_rfc3339()));
         finding["remediation_analysis_id"] = json!(gone.map(|(_, id)| id));
     }

@@ -5,30 +5,41 @@ use super::{reader, setup, undecided};
 use crate::commands::attribution::imported;
 use crate::context::{Context, current_dir};
 use crate::failure::Failure;
+use crate::render::{UNSURE, styled};
 use agentprov_attest::Decision;
 use agentprov_attest::decision::differences;
+use agentprov_ingest::reviews::{Noted, note_decision};
+use agentprov_model::EventId;
 use agentprov_review::Review;
 use agentprov_review::analyse;
 use agentprov_review::attribution::{Sources, attribute};
 use agentprov_review::change::{Change, Origin, Repository, Selection, from_git};
 use agentprov_review::detect::Registry;
 use agentprov_review::governance::Policy;
-use agentprov_server::{Reviewed, seal};
+use agentprov_server::{Reviewed, fact_of, seal};
+use std::io::Write;
 use std::path::Path;
 
-/// Writes the signed decision to a file.
-pub(super) fn write(
+/// Puts the decision into the log of the store, where there is one, and signed into a file, where one is named. Gives the
+/// fact. What is not committed has no name that a decision could bind.
+pub(super) fn keep(
     context: &Context,
-    file: &Path,
+    file: Option<&Path>,
     repository: &Repository,
     (change, review, policy): (&Change, &Review, &Policy),
     detectors: &Registry,
-) -> Result<(), Failure> {
+) -> Result<Option<EventId>, Failure> {
     if !matches!(change.origin, Origin::Range { .. }) {
-        return Err(Failure::usage(
-            "--sign needs commits: what is not committed has no name that a signature could bind",
-        )
-        .hint("commit it, then review BASE..HEAD"));
+        return match file {
+            None => Ok(None),
+            Some(_) => Err(Failure::usage(
+                "--sign needs commits: what is not committed has no name that a signature could bind",
+            )
+            .hint("commit it, then review BASE..HEAD")),
+        };
+    }
+    if file.is_none() && !context.location()?.exists() {
+        return Ok(None);
     }
     let argv = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let reviewed = Reviewed {
@@ -40,8 +51,21 @@ pub(super) fn write(
         argv,
     };
     let statement = reviewed.statement(&setup::now().to_rfc3339())?;
-    let text = seal(&statement, &context.store_or_new()?.signer()?)?;
-    std::fs::write(file, text).map_err(|error| Failure::new(format!("can't write {}: {error}", file.display())))
+    let store = if file.is_some() { context.store_or_new()? } else { context.store()? };
+    if let Some(file) = file {
+        let text = seal(&statement, &store.signer()?)?;
+        let failed = |error| Failure::new(format!("can't write {}: {error}", file.display()));
+        std::fs::write(file, text).map_err(failed)?;
+    }
+    match note_decision(&store, &fact_of(&statement.predicate), setup::now()) {
+        Ok(Noted::New(id) | Noted::Known(id)) => Ok(Some(id)),
+        // The review stands without it: whoever may only read a store may review.
+        Err(error) => {
+            let text = format!("note: the decision could not be put into the log of the store: {error}");
+            let _ = writeln!(anstream::stderr(), "{}", styled(UNSURE, text));
+            Ok(None)
+        }
+    }
 }
 
 /// Reviews the commits of a decision again, under the policy in it and with the engines of this program; gives the state
@@ -69,7 +93,8 @@ pub(crate) fn decide_again(context: &Context, signed: &Decision) -> Result<(&'st
     }
     let reader = reader(context)?;
     let traces = imported(context)?;
-    let sources = Sources { repository: Some(&repository), reader: reader.as_ref(), traces: &traces, evidence: &[] };
+    let sources =
+        Sources { repository: Some(&repository), reader: reader.as_ref(), traces: &traces, ..Sources::default() };
     let attribution = attribute(&change, &sources).map_err(|error| undecided(&error))?;
     let review = analyse(&change, &attribution, &detectors, &policy);
     let reviewed = Reviewed {

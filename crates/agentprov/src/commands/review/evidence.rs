@@ -3,32 +3,43 @@
 use super::UNDECIDED;
 use crate::failure::Failure;
 use agentprov_log::VerifierKey;
-use agentprov_review::attribution::Evidence;
+use agentprov_review::attribution::{Evidence, EvidenceError, LineClaims};
 use std::path::{Path, PathBuf};
 
 /// Files in one folder.
 const MAX_FILES: usize = 1000;
 
+/// What was handed in, by its form.
+#[derive(Default)]
+pub(super) struct Handed {
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) line_claims: Vec<LineClaims>,
+}
+
 /// Reads files, and folders of files. One that does not hold ends the review: what it says can't be known.
-pub(super) fn read(places: &[PathBuf], trust: &[PathBuf]) -> Result<Vec<Evidence>, Failure> {
+pub(super) fn read(places: &[PathBuf], trust: &[PathBuf]) -> Result<Handed, Failure> {
     let mut keys = Vec::new();
     for file in trust {
         keys.extend(keys_of(file)?);
     }
-    let mut evidence = Vec::new();
+    let mut handed = Handed::default();
     for place in places {
         for file in files(place)? {
             let bytes = std::fs::read(&file).map_err(|error| failed(&file, &error.to_string()))?;
             let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-            let opened = Evidence::open(&name, &bytes, &keys);
-            evidence.push(opened.map_err(|error| {
+            let refused = |error: EvidenceError| {
                 Failure::new(format!("evidence {} is refused: {error}", file.display()))
                     .code(UNDECIDED)
                     .hint("export it again where it was recorded: agentprov attribution export BASE..HEAD --sign")
-            })?);
+            };
+            if LineClaims::are_in(&bytes) {
+                handed.line_claims.push(LineClaims::open(&name, &bytes, &keys).map_err(refused)?);
+            } else {
+                handed.evidence.push(Evidence::open(&name, &bytes, &keys).map_err(refused)?);
+            }
         }
     }
-    Ok(evidence)
+    Ok(handed)
 }
 
 /// The public keys in a file, one a line.

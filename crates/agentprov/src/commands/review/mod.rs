@@ -105,6 +105,10 @@ struct How {
     /// no more than a claim
     #[arg(long, value_name = "KEYFILE", requires = "evidence")]
     trust: Vec<PathBuf>,
+
+    /// A file with public keys to believe waivers of, beside the key of the store and the waiver_keys of the policy
+    #[arg(long = "waiver-key", value_name = "KEYFILE")]
+    waiver_keys: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -170,21 +174,30 @@ fn review(context: &Context, what: &What, how: &How) -> CommandResult {
     let reader = reader(context)?;
     let mut traces = read_traces(&how.agent_trace)?;
     traces.extend(imported(context)?);
-    let evidence = evidence::read(&how.evidence, &how.trust)?;
-    let sources =
-        Sources { repository: repository.as_ref(), reader: reader.as_ref(), traces: &traces, evidence: &evidence };
+    let handed = evidence::read(&how.evidence, &how.trust)?;
+    let sources = Sources {
+        repository: repository.as_ref(),
+        reader: reader.as_ref(),
+        traces: &traces,
+        evidence: &handed.evidence,
+        line_claims: &handed.line_claims,
+    };
     let attribution = attribute(&change, &sources).map_err(|error| undecided(&error))?;
-    let policy = setup::policy(context, repository.as_ref(), &change, how.config.as_deref(), started)?;
+    let policy =
+        setup::policy(context, repository.as_ref(), &change, (how.config.as_deref(), &how.waiver_keys), started)?;
     let detectors = how.engines.registry(&policy, how.config.is_some(), &here)?;
     let review = analyse(&change, &attribution, &detectors, &policy);
-    if let (Some(file), Some(repository)) = (&how.sign, &repository) {
-        decided::write(context, file, repository, (&change, &review, &policy), &detectors)?;
-    }
+    let noted = match &repository {
+        Some(repository) => {
+            decided::keep(context, how.sign.as_deref(), repository, (&change, &review, &policy), &detectors)?
+        }
+        None => None,
+    };
     match if how.json { Format::Json } else { how.format } {
         Format::Json => render::json(&review)?,
         Format::Sarif => render::json(&sarif(&review, &change, started, setup::now()))?,
         Format::Github => anstream::stdout().lock().write_all(workflow_commands(&review).as_bytes())?,
-        Format::Text => text::print(&review, &change, reader.is_some())?,
+        Format::Text => text::print(&review, &change, reader.is_some(), noted)?,
     }
     let failed = review.outcome >= how.fail_on.outcome();
     Ok(if failed { ExitCode::from(1) } else { ExitCode::SUCCESS })

@@ -1,10 +1,11 @@
 //! The policy of a review.
 
+use super::keys_of;
 use crate::context::Context;
 use crate::failure::Failure;
 use agentprov_model::EventTime;
-use agentprov_review::change::{Change, Origin, Repository};
-use agentprov_review::governance::{Policy, Waiver, Waivers};
+use agentprov_review::change::{Change, Origin, Repository, RepositoryId};
+use agentprov_review::governance::{Policy, WaiverFile, Waivers};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -17,7 +18,7 @@ pub(super) fn now() -> EventTime {
 
 /// Waivers that are kept beside the store: those of whoever works on this machine.
 pub(super) fn local_waivers(context: &Context) -> Result<PathBuf, Failure> {
-    Ok(context.location()?.dir.join(Waivers::LOCAL_FILE))
+    Ok(context.location()?.dir.join(WaiverFile::LOCAL))
 }
 
 /// Settings of the file, then of the environment; and the waivers that hold.
@@ -25,7 +26,7 @@ pub(super) fn policy(
     context: &Context,
     repository: Option<&Repository>,
     change: &Change,
-    file: Option<&Path>,
+    (file, waiver_keys): (Option<&Path>, &[PathBuf]),
     now: EventTime,
 ) -> Result<Policy, Failure> {
     let mut policy = match file {
@@ -38,13 +39,51 @@ pub(super) fn policy(
     for name in unknown {
         let _ = writeln!(anstream::stderr(), "warning: {name} is no setting that is known; it has no effect");
     }
-    let mut waivers = parse(Policy::WAIVER_FILE, at_base(repository, change, Policy::WAIVER_FILE)?)?;
-    let local = local_waivers(context)?;
-    if local.is_file() {
-        waivers.extend(parse(&local.display().to_string(), Some(read(&local)?))?);
+    for file in waiver_keys {
+        policy.waiver_keys.extend(keys_of(file)?.iter().map(ToString::to_string));
     }
-    policy.waivers = Waivers::active_at(waivers, now);
+    policy.waivers = waivers(context, repository, change, &policy, now)?;
     Ok(policy)
+}
+
+/// The waivers of the repository and of this machine that hold.
+fn waivers(
+    context: &Context,
+    repository: Option<&Repository>,
+    change: &Change,
+    policy: &Policy,
+    now: EventTime,
+) -> Result<Waivers, Failure> {
+    let local = local_waivers(context)?;
+    let failed = |error: std::io::Error| Failure::usage(format!("{}: {error}", local.display()));
+    let shared = WaiverFile::new(at_base(repository, change, Policy::WAIVER_FILE)?.unwrap_or_default());
+    let files = [
+        (Policy::WAIVER_FILE.to_owned(), shared),
+        (local.display().to_string(), WaiverFile::read(&local).map_err(failed)?),
+    ];
+    // Without a waiver nobody is asked for keys and history.
+    if files.iter().all(|(_, file)| file.is_empty()) {
+        return Ok(Waivers::default());
+    }
+    let mut keys = policy.waiver_verifiers();
+    if context.location()?.exists() {
+        keys.push(context.store()?.signer()?.verifier());
+    }
+    let mut words = Vec::new();
+    for (name, file) in files {
+        let more = file.words(&keys).map_err(|error| {
+            Failure::usage(format!("{name}: {error}")).hint("mend or remove that line; no waiver is passed over")
+        });
+        words.extend(more?);
+    }
+    let here = match repository {
+        None => Some(RepositoryId::Nowhere),
+        Some(repository) => match base_of(change) {
+            Some(base) => repository.identity(base).map_err(|error| super::unreadable(&error))?,
+            None => None,
+        },
+    };
+    Ok(Waivers::active_at(words, here.as_ref(), now))
 }
 
 /// The settings that a file makes.
@@ -65,27 +104,23 @@ fn of_text(name: &str, text: Option<String>) -> Result<Policy, Failure> {
     Ok(policy)
 }
 
-fn parse(name: &str, text: Option<String>) -> Result<Vec<Waiver>, Failure> {
-    let Some(text) = text else { return Ok(Vec::new()) };
-    Waivers::parse(&text).map_err(|error| {
-        Failure::usage(format!("{name}: {error}")).hint("mend or remove that line; no waiver is passed over")
-    })
-}
-
 fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
 
 /// A file as it is before the change, so that a change does not bring the rules by which it is judged.
 fn at_base(repository: Option<&Repository>, change: &Change, name: &str) -> Result<Option<String>, Failure> {
-    let Some(repository) = repository else { return Ok(None) };
-    let base = match &change.origin {
-        Origin::Range { base, .. } => Some(base.as_str()),
+    let (Some(repository), Some(base)) = (repository, base_of(change)) else { return Ok(None) };
+    text_at(repository, base, name)
+}
+
+/// The commit from which a change starts.
+fn base_of(change: &Change) -> Option<&str> {
+    match &change.origin {
+        Origin::Range { base, .. } => Some(base),
         Origin::Staged { base } | Origin::Worktree { base } => base.as_deref(),
         Origin::Diff | Origin::Payload { .. } => Some("HEAD"),
-    };
-    let Some(base) = base else { return Ok(None) };
-    text_at(repository, base, name)
+    }
 }
 
 fn text_at(repository: &Repository, base: &str, name: &str) -> Result<Option<String>, Failure> {

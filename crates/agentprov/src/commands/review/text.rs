@@ -3,9 +3,10 @@
 use crate::failure::Failure;
 use crate::render::{BAD, GOOD, QUIET, TITLE, UNSURE, count, styled};
 use agentprov_graph::timeline::visible_text;
+use agentprov_model::EventId;
 use agentprov_review::attribution::{Claim, LineStatus};
 use agentprov_review::change::{Change, Origin};
-use agentprov_review::governance::Outcome;
+use agentprov_review::governance::{Outcome, RefusedWaiver};
 use agentprov_review::{FindingStatus, Review, ReviewedFinding, Severity};
 use std::io::Write;
 
@@ -15,16 +16,21 @@ const MAX_ROWS: usize = 50;
 const MAX_EVIDENCE: usize = 5;
 
 /// Prints a review.
-pub(super) fn print(review: &Review, change: &Change, recordings: bool) -> Result<(), Failure> {
+pub(super) fn print(review: &Review, change: &Change, recordings: bool, noted: Option<EventId>) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     header(&mut out, review, change)?;
     owners(&mut out, review, recordings)?;
     findings(&mut out, review)?;
     gaps(&mut out, review)?;
+    waivers(&mut out, review)?;
     for notice in &review.attribution.notices {
         writeln!(out, "{} {}", styled(UNSURE, "note:"), visible_text(notice))?;
     }
-    verdict(&mut out, review)
+    verdict(&mut out, review)?;
+    if let Some(fact) = noted {
+        writeln!(out, "{}", styled(QUIET, format!("in the log as {fact}")))?;
+    }
+    Ok(())
 }
 
 fn header(out: &mut impl Write, review: &Review, change: &Change) -> Result<(), Failure> {
@@ -115,13 +121,40 @@ fn one(out: &mut impl Write, review: &Review, reviewed: &ReviewedFinding) -> Res
         writeln!(out, "           {}", styled(UNSURE, visible_text(&text)))?;
     }
     if let Some(waiver) = &reviewed.expired_waiver {
-        let until = waiver.until.as_deref().unwrap_or("a day that is past");
-        writeln!(out, "           {}", styled(UNSURE, format!("the waiver by {} ended on {until}", waiver.by)))?;
+        let until = waiver.word.until.as_deref().unwrap_or("a day that is past");
+        let text = format!("the waiver by {} ended on {until}", waiver.word.by);
+        writeln!(out, "           {}", styled(UNSURE, visible_text(&text)))?;
+    }
+    if let Some(waiver) = &reviewed.refused_waiver {
+        writeln!(out, "           {}", styled(UNSURE, visible_text(&format!("the waiver {}", refused(waiver)))))?;
     }
     if !finding.help.is_empty() {
         writeln!(out, "           {}", visible_text(&finding.help))?;
     }
     writeln!(out, "           {}", styled(QUIET, &reviewed.finding_id))?;
+    Ok(())
+}
+
+/// Why a waiver clears nothing, and what to do about it.
+fn refused(waiver: &RefusedWaiver) -> String {
+    let by = if waiver.by.is_empty() { "nobody" } else { &waiver.by };
+    format!("by {by} does not count: {}; to clear this: {}", waiver.message, waiver.to_clear)
+}
+
+/// Those of findings that are not in the change.
+fn waivers(out: &mut impl Write, review: &Review) -> Result<(), Failure> {
+    let shown = |waiver: &&RefusedWaiver| {
+        let here = |one: &ReviewedFinding| one.refused_waiver.as_ref() == Some(*waiver);
+        !review.findings.iter().any(here)
+    };
+    let rest: Vec<&RefusedWaiver> = review.refused_waivers.iter().filter(shown).collect();
+    for waiver in rest.iter().take(MAX_ROWS) {
+        let text = format!("the waiver of {} {}", waiver.finding, refused(waiver));
+        writeln!(out, "{} {}", styled(UNSURE, "note:"), visible_text(&text))?;
+    }
+    if rest.len() > MAX_ROWS {
+        writeln!(out, "  and {} more: see --json", rest.len() - MAX_ROWS)?;
+    }
     Ok(())
 }
 

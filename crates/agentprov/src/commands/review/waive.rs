@@ -1,10 +1,11 @@
 //! `agentprov review waive`, `suppress` and `reopen`.
 
 use crate::commands::review::setup::{local_waivers, now};
+use crate::commands::review::unreadable;
 use crate::context::{Context, current_dir};
 use crate::failure::{CommandResult, Failure};
 use agentprov_review::FindingId;
-use agentprov_review::change::Repository;
+use agentprov_review::change::{Repository, RepositoryId};
 use agentprov_review::governance::{Policy, Waiver, WaiverAction};
 use clap::Args;
 use std::io::Write;
@@ -28,6 +29,10 @@ pub(super) struct Waive {
     /// that start from a commit which has it
     #[arg(long)]
     shared: bool,
+
+    /// Decide for a repository whose changes are posted to the service, by the name under which they are
+    #[arg(long, value_name = "NAME", conflicts_with = "shared")]
+    repository: Option<String>,
 }
 
 impl Waive {
@@ -40,20 +45,24 @@ impl Waive {
         };
         let by = by.ok_or_else(|| Failure::usage("nobody is named").hint("say who decides with --by"))?;
         let at = now().to_rfc3339();
-        let waiver = Waiver { finding: self.finding, action, reason: self.reason, by, at, until: self.until };
+        let place = match (self.repository, &repository) {
+            (Some(name), _) => RepositoryId::Posted(name),
+            (None, Some(repository)) => named(repository)?,
+            (None, None) => RepositoryId::Nowhere,
+        };
+        let (finding, reason, until) = (self.finding, self.reason, self.until);
+        let waiver = Waiver { finding, repository: place, action, reason, by, at, until };
         if let Some(mistake) = waiver.mistake() {
             return Err(Failure::usage(mistake));
         }
         let file = match (self.shared, &repository) {
             (true, Some(repository)) => repository.root().join(Policy::WAIVER_FILE),
             (true, None) => return Err(Failure::usage("--shared: there is no repository here")),
-            (false, _) => {
-                context.location()?.create()?;
-                local_waivers(context)?
-            }
+            (false, _) => local_waivers(context)?,
         };
+        let signer = context.store_or_new()?.signer()?;
         let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
-        waiver.append(&file).map_err(failed)?;
+        waiver.append(&file, &signer).map_err(failed)?;
         let what = match action {
             WaiverAction::Waive => "waived",
             WaiverAction::Suppress => "suppressed",
@@ -61,6 +70,20 @@ impl Waive {
         };
         let until = waiver.until.map(|until| format!(" until {until}")).unwrap_or_default();
         writeln!(anstream::stdout(), "{} {what} by {}{until}: {}", waiver.finding, waiver.by, file.display())?;
+        if self.shared {
+            let text =
+                format!("signed; others believe it with {} among the waiver_keys of their policy", signer.verifier());
+            writeln!(anstream::stdout(), "{text}")?;
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What tells this repository from others.
+fn named(repository: &Repository) -> Result<RepositoryId, Failure> {
+    let found = repository.identity("HEAD").map_err(|error| unreadable(&error))?;
+    found.ok_or_else(|| {
+        Failure::usage("which repository this is can't be told: its history was cut off, or has no commit")
+            .hint("fetch the whole history (git fetch --unshallow), or commit first")
+    })
 }

@@ -36,6 +36,15 @@ pub enum EvidenceError {
         /// What does not hold.
         why: String,
     },
+    /// It is about lines of another repository.
+    #[error("it is about another repository ({0})")]
+    OtherRepository(String),
+    /// Its claims are bound to a repository, and nothing tells which one this is.
+    #[error("which repository this is can't be told: its history was cut off (fetch-depth: 0)")]
+    UnknownRepository,
+    /// Its claims are bound to commits, of which the change has none.
+    #[error("none of its claims is about a commit of this change")]
+    NoCommitOfThis,
     /// It is about something else.
     #[error("it is about another change ({base}..{head}): no file of it is one of this change")]
     Foreign {

@@ -39,7 +39,7 @@ pub struct OwnedRange {
 
 impl OwnedRange {
     /// The session that wrote, where one is known.
-    fn session(&self) -> Option<&str> {
+    pub(super) fn session(&self) -> Option<&str> {
         let recorded = self.claim.deed.as_ref().and_then(|deed| deed.session_id.as_deref());
         self.claim.session.as_deref().or(recorded)
     }
@@ -50,24 +50,42 @@ impl OwnedRange {
 /// # Errors
 /// What git or the store says.
 pub fn commit_lines(change: &Change, sources: &Sources<'_>) -> Result<Vec<CommitLines>, AttributionError> {
+    // A command of which nobody knows whether an agent ran it has no name in either form.
+    owned_lines(change, sources, |author| !matches!(author, Author::Command(_)))
+}
+
+/// The same with the lines of commands of which nobody knows whether an agent ran them.
+///
+/// # Errors
+/// What git or the store says.
+pub fn all_commit_lines(change: &Change, sources: &Sources<'_>) -> Result<Vec<CommitLines>, AttributionError> {
+    owned_lines(change, sources, |_| true)
+}
+
+fn owned_lines(
+    change: &Change,
+    sources: &Sources<'_>,
+    wanted: fn(&Author) -> bool,
+) -> Result<Vec<CommitLines>, AttributionError> {
     let (Origin::Range { base, head, .. }, Some(repository)) = (&change.origin, sources.repository) else {
         return Ok(Vec::new());
     };
     let log = GitLog::read(repository, Some(base), head, None)?;
     let single = log.commits().iter().rev().filter(|commit| commit.parents.len() == 1);
-    single.map(|commit| lines_of(repository, commit, sources)).collect()
+    single.map(|commit| lines_of(repository, commit, sources, wanted)).collect()
 }
 
 fn lines_of(
     repository: &Repository,
     commit: &CommitRow,
     sources: &Sources<'_>,
+    wanted: fn(&Author) -> bool,
 ) -> Result<CommitLines, AttributionError> {
     let change = from_git(repository, &Selection::Parent { commit: commit.id.clone(), parent: 1 })?;
     let attribution = attribute(&change, sources)?;
     let mut files = Vec::new();
     for (place, file) in change.files.iter().enumerate() {
-        let ranges = ranges(&attribution, place, &file.new_lines());
+        let ranges = ranges(&attribution, place, &file.new_lines(), wanted);
         if !ranges.is_empty() {
             files.push((file.path.clone(), ranges));
         }
@@ -75,12 +93,11 @@ fn lines_of(
     Ok(CommitLines { commit: commit.clone(), files })
 }
 
-fn ranges(attribution: &Attribution, place: usize, text: &[&[u8]]) -> Vec<OwnedRange> {
+fn ranges(attribution: &Attribution, place: usize, text: &[&[u8]], wanted: fn(&Author) -> bool) -> Vec<OwnedRange> {
     let mut ranges: Vec<OwnedRange> = Vec::new();
     let lines = attribution.files.get(place).map(|file| file.lines.as_slice()).unwrap_or_default();
     for line in lines.iter().filter(|line| line.side == LineSide::Added) {
-        // A command of which nobody knows whether an agent ran it has no name in either form.
-        let claim = attribution.owner(line).filter(|claim| !matches!(claim.author, Author::Command(_)));
+        let claim = attribution.owner(line).filter(|claim| wanted(&claim.author));
         let (Some(claim), Some(bytes)) = (claim, text.get(line.line.index())) else { continue };
         match ranges.last_mut() {
             Some(range) if range.last.get() + 1 == line.line.get() && range.claim == *claim => {
