@@ -13,6 +13,7 @@ mod measure;
 mod proxy_row;
 mod record_row;
 mod report;
+mod review_row;
 mod row;
 mod statistics;
 mod store;
@@ -35,6 +36,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(record_row::rows());
     rows.extend(example_row::rows());
     rows.extend(proxy_row::rows());
+    rows.extend(review_row::rows());
     rows
 }
 

@@ -111,7 +111,7 @@ impl Analyst {
         let (decision, bundle, statement) = (signed.decision, signed.bundle, signed.statement);
         let tally = tally(&judged, decision.outcome);
         let report = Report {
-            sarif: sarif::document(&judged, &id, created, now),
+            sarif: sarif::document(&judged, &id, self.repository_uri(&judged.payload.repo), (created, now)),
             provenance_status: provenance_status(&judged.lines),
             provenance_confidence: confidence(&judged.lines),
             analysis_id: id,
