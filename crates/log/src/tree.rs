@@ -8,6 +8,7 @@
 //! A proof binds the position of a leaf, not the size: sizes of one shape of path give the same
 //! computation. The size is trusted only because a checkpoint signs it together with the root.
 
+mod subtrees;
 mod verify;
 
 use std::convert::Infallible;
@@ -15,6 +16,7 @@ use std::convert::Infallible;
 use crate::frontier::{Frontier, MAX_SIZE};
 use crate::hash::{Hash, empty_root, node_hash};
 
+pub use subtrees::Subtrees;
 pub use verify::{verify_consistency, verify_inclusion};
 
 /// Where proofs take the roots of perfect subtrees from: leaves in memory, rows, tiles.

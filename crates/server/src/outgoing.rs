@@ -46,6 +46,14 @@ impl Endpoint {
         Ok(Self { base: url.trim_end_matches('/').to_owned(), agent: config.into() })
     }
 
+    /// Where people find what is behind this API of GitHub.
+    pub(crate) fn web_address(&self) -> String {
+        match self.base.strip_prefix("https://api.github.com") {
+            Some("") => "https://github.com".to_owned(),
+            _ => self.base.trim_end_matches("/api/v3").to_owned(),
+        }
+    }
+
     /// Whether what is sent can be read on the way: in plain text, and not to this host.
     pub fn is_exposed(&self) -> bool {
         let Some(rest) = self.base.strip_prefix("http://") else { return false };

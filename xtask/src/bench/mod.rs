@@ -13,6 +13,7 @@ mod measure;
 mod proxy_row;
 mod record_row;
 mod report;
+mod review_row;
 mod row;
 mod session_row;
 mod statistics;
@@ -37,6 +38,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(example_row::rows());
     rows.extend(proxy_row::rows());
     rows.extend(session_row::rows());
+    rows.extend(review_row::rows());
     rows
 }
 

@@ -19,6 +19,7 @@ use crate::logged_command::{self, Finished};
 use crate::workspace;
 use arguments::Arguments;
 use outcome::{Outcome, Tally, Verdict};
+pub(crate) use pypi::semgrep;
 
 struct Step {
     name: &'static str,

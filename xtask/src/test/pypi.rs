@@ -1,4 +1,4 @@
-//! The step that brings programs from PyPI which tests run as they are.
+//! The step that brings programs from PyPI which tests run as they are, and libraries with a Python that finds them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,26 @@ use crate::workspace;
 /// A program and the requirement that brings it.
 struct Tool {
     program: &'static str,
+    /// What a library's Python has to be able to import; none where the requirement brings the program itself.
+    imports: Option<&'static str>,
     requirement: &'static str,
     /// Tests find the program by this variable, so that it does not change what other tests find on their PATH.
     variable: &'static str,
 }
 
 const TOOLS: &[Tool] = &[
-    Tool { program: "semgrep", requirement: "semgrep==1.185.0", variable: "AGENTPROV_TEST_SEMGREP" },
+    Tool { program: "semgrep", imports: None, requirement: "semgrep==1.185.0", variable: "AGENTPROV_TEST_SEMGREP" },
     Tool {
         program: "check-jsonschema",
+        imports: None,
         requirement: "check-jsonschema==0.37.2",
         variable: "AGENTPROV_TEST_CHECK_JSONSCHEMA",
+    },
+    Tool {
+        program: "python3",
+        imports: Some("securesystemslib.dsse, cryptography"),
+        requirement: "securesystemslib[crypto]==1.6.0",
+        variable: "AGENTPROV_TEST_SECURESYSTEMSLIB",
     },
 ];
 
@@ -49,6 +58,11 @@ pub(super) fn variables() -> impl Iterator<Item = (&'static str, PathBuf)> {
     TOOLS.iter().filter(|tool| tool.works()).map(|tool| (tool.variable, tool.launcher()))
 }
 
+/// Semgrep, where this step brought it.
+pub(crate) fn semgrep() -> Option<PathBuf> {
+    TOOLS.iter().find(|tool| tool.program == "semgrep" && tool.works()).map(Tool::launcher)
+}
+
 impl Tool {
     fn packages(&self) -> PathBuf {
         workspace::target_dir().join("tools").join(self.requirement)
@@ -60,7 +74,11 @@ impl Tool {
     }
 
     fn works(&self) -> bool {
-        let output = Command::new(self.launcher()).arg("--version").output();
+        let mut command = Command::new(self.launcher());
+        let output = match self.imports {
+            Some(modules) => command.args(["-c", &format!("import {modules}")]).output(),
+            None => command.arg("--version").output(),
+        };
         output.is_ok_and(|output| output.status.success())
     }
 
@@ -81,10 +99,13 @@ impl Tool {
 
     fn write_launcher(&self, packages: &Path) -> std::io::Result<()> {
         let folder = packages.display();
-        let program = self.program;
+        let program = match self.imports {
+            Some(_) => self.program.to_owned(),
+            None => format!("'{folder}/bin/{}'", self.program),
+        };
         // Semgrep asks the network for newer versions, and waits long where there is none.
         let text = format!(
-            "#!/bin/sh\nexport SEMGREP_ENABLE_VERSION_CHECK=0 SEMGREP_SEND_METRICS=off\nPYTHONPATH='{folder}' PATH='{folder}/bin':\"$PATH\" exec '{folder}/bin/{program}' \"$@\"\n"
+            "#!/bin/sh\nexport SEMGREP_ENABLE_VERSION_CHECK=0 SEMGREP_SEND_METRICS=off\nPYTHONPATH='{folder}' PATH='{folder}/bin':\"$PATH\" exec {program} \"$@\"\n"
         );
         let launcher = self.launcher();
         launcher.parent().map_or(Ok(()), std::fs::create_dir_all)?;

@@ -7,9 +7,9 @@ use agentprov_log::note::pem;
 use std::path::Path;
 use std::process::Command;
 
-/// A Python that has the package; another one than `python3` is named by `AGENTPROV_TEST_PYTHON`.
+/// A Python that has the package; another one than `python3` is named by `AGENTPROV_TEST_SECURESYSTEMSLIB`.
 fn python() -> Option<String> {
-    let name = std::env::var("AGENTPROV_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let name = std::env::var("AGENTPROV_TEST_SECURESYSTEMSLIB").unwrap_or_else(|_| "python3".into());
     let import = "import securesystemslib.dsse, cryptography";
     let found = Command::new(&name).args(["-c", import]).output().is_ok_and(|output| output.status.success());
     found.then_some(name)

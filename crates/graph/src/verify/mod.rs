@@ -16,7 +16,7 @@ mod trust;
 
 pub use document::{Issue, VerifyDocument};
 pub use outcome::{Check, CheckState, Finding, Outcome, Place, Verdict, Weight};
-pub use prove::{FactProof, prove};
+pub use prove::{FactProof, Prover, prove};
 pub use store::{StoreReport, verify_store};
 pub use trust::{LIMITS, Remembered, Trust, TrustLevel};
 

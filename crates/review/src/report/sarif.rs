@@ -4,6 +4,7 @@ use crate::attribution::LineStatus;
 use crate::change::{Change, ChangedFile, Origin};
 use crate::finding::{Finding, Severity};
 use crate::report::line_hash::line_hashes;
+use crate::report::version_control::VersionControl;
 use crate::review::{FindingStatus, Review, ReviewedFinding};
 use agentprov_graph::diff::split_lines;
 use agentprov_model::EventTime;
@@ -19,8 +20,16 @@ const MAX_HELP: usize = 1024;
 /// Characters of the id of a rule.
 const MAX_RULE_ID: usize = 255;
 
+/// What paths are relative to.
+const SOURCE_ROOT: &str = "%SRCROOT%";
+
 /// The review as a SARIF log. Where results are cut, the worst stay and the log says how many went.
-pub fn sarif(review: &Review, change: &Change, started: EventTime, ended: EventTime) -> Value {
+pub fn sarif(
+    review: &Review,
+    change: &Change,
+    version_control: Option<&VersionControl>,
+    (started, ended): (EventTime, EventTime),
+) -> Value {
     let mut order: Vec<&ReviewedFinding> = review.findings.iter().collect();
     order.sort_by_key(|finding| std::cmp::Reverse(finding.finding.severity));
     let cut = order.len().saturating_sub(MAX_RESULTS);
@@ -43,7 +52,7 @@ pub fn sarif(review: &Review, change: &Change, started: EventTime, ended: EventT
         let text = format!("{unsaid} more parts of the change were not scanned");
         notifications.push(json!({"level": "warning", "message": {"text": text}}));
     }
-    let run = json!({
+    let mut run = json!({
         "tool": {"driver": {
             "name": "agentprov",
             "version": env!("CARGO_PKG_VERSION"),
@@ -66,11 +75,29 @@ pub fn sarif(review: &Review, change: &Change, started: EventTime, ended: EventT
             "revision": revision(&change.origin),
         },
     });
+    if let Some(version_control) = version_control {
+        run["versionControlProvenance"] = version_control_details(version_control, &change.origin);
+    }
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [run],
     })
+}
+
+/// Where the reviewed files can be had. What is not committed has no revision.
+fn version_control_details(version_control: &VersionControl, origin: &Origin) -> Value {
+    let mut details = json!({
+        "repositoryUri": version_control.repository_uri,
+        "mappedTo": {"uriBaseId": SOURCE_ROOT},
+    });
+    if let Some(revision) = revision(origin) {
+        details["revisionId"] = revision.into();
+    }
+    if let Some(branch) = &version_control.branch {
+        details["branch"] = branch.as_str().into();
+    }
+    json!([details])
 }
 
 fn revision(origin: &Origin) -> Option<&str> {
@@ -126,7 +153,7 @@ fn result(
         "level": level(finding.severity),
         "message": {"text": finding.message},
         "locations": [{"physicalLocation": {
-            "artifactLocation": {"uri": encoded(&finding.path), "uriBaseId": "%SRCROOT%"},
+            "artifactLocation": {"uri": encoded(&finding.path), "uriBaseId": SOURCE_ROOT},
             "region": {
                 "startLine": finding.line,
                 "startColumn": start,

@@ -11,6 +11,9 @@ use agentprov_review::{FindingStatus, Review, analyse};
 use serde_json::json;
 use std::num::NonZeroUsize;
 
+/// When a review began and ended.
+pub(crate) const TIMES: (EventTime, EventTime) = (EventTime::from_nanos(0), EventTime::from_nanos(1));
+
 pub(crate) const DIFF: &str = "--- /dev/null\n+++ b/a b.py\n@@ -0,0 +1,3 @@\n+import sqlite3\n\
     +def find(db, name): return db.execute(\"SELECT * FROM users WHERE name = '\" + name + \"'\")\n\
     +def run(code): return eval(code)  # nosec\n";
@@ -65,7 +68,7 @@ fn a_waiver_closes_its_finding_and_no_other() {
     let open = waived.findings.iter().filter(|one| one.status == FindingStatus::Open).count();
     assert_eq!(open + 1, review.findings.len());
     assert!(!waived.reasons.iter().any(|rule| rule.code == "severity:high"));
-    let log = sarif(&waived, &change, EventTime::from_nanos(0), EventTime::from_nanos(1));
+    let log = sarif(&waived, &change, None, TIMES);
     let results = log["runs"][0]["results"].as_array().unwrap();
     let suppressed: Vec<_> = results.iter().filter(|one| !one["suppressions"].is_null()).collect();
     assert_eq!(suppressed.len(), 1);
@@ -88,7 +91,7 @@ fn a_waiver_closes_its_finding_and_no_other() {
 fn sarif_has_what_code_scanning_asks_for() {
     let change = from_diff(DIFF.as_bytes()).unwrap();
     let (review, _) = review_of(&change, &Policy::default());
-    let log = sarif(&review, &change, EventTime::from_nanos(0), EventTime::from_nanos(1));
+    let log = sarif(&review, &change, None, TIMES);
     let run = &log["runs"][0];
     assert_eq!((&log["version"], &run["invocations"][0]["executionSuccessful"]), (&json!("2.1.0"), &json!(true)));
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
@@ -126,7 +129,7 @@ fn results_beyond_the_limit_are_cut_and_counted() {
     let change = from_diff(text.as_bytes()).unwrap();
     let (review, _) = review_of(&change, &Policy::default());
     assert!(review.findings.len() >= count, "{} findings", review.findings.len());
-    let log = sarif(&review, &change, EventTime::from_nanos(0), EventTime::from_nanos(1));
+    let log = sarif(&review, &change, None, TIMES);
     let run = &log["runs"][0];
     assert_eq!(run["results"].as_array().unwrap().len(), 5000);
     let said = run["invocations"][0]["toolExecutionNotifications"].to_string();

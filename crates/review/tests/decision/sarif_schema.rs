@@ -1,6 +1,6 @@
 //! SARIF logs against the schema of OASIS, as check-jsonschema (PyPI) reads it.
 
-use crate::reports::{DIFF, review_of};
+use crate::reports::{DIFF, TIMES, review_of};
 use crate::waivers::{home, key};
 use agentprov_model::EventTime;
 use agentprov_review::change::from_diff;
@@ -39,7 +39,7 @@ fn log() -> Value {
     let words = WaiverFile::new(waiver.sign(&key(1)).unwrap()).words(&[key(1).verifier()]).unwrap();
     let waivers = Waivers::active_at(words, Some(&home()), EventTime::from_nanos(1_780_000_000_000_000_000));
     let (review, _) = review_of(&change, &Policy { waivers, ..Policy::default() });
-    sarif(&review, &change, EventTime::from_nanos(0), EventTime::from_nanos(1))
+    sarif(&review, &change, None, TIMES)
 }
 
 #[test]

@@ -129,7 +129,7 @@ impl Analyst {
         let fact = fact_of(&decision);
         let tally = tally(&judged, decision.outcome);
         let report = Report {
-            sarif: sarif::document(&judged, &id, created, now),
+            sarif: sarif::document(&judged, &id, self.repository_uri(&judged.payload.repo), (created, now)),
             provenance_status: provenance_status(&judged.lines),
             provenance_confidence: confidence(&judged.lines),
             analysis_id: id,

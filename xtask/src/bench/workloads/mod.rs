@@ -5,6 +5,7 @@ mod git_clone;
 pub(crate) mod large_workspace;
 mod many_processes;
 mod python_tests;
+pub(crate) mod reviewed_change;
 mod rust_source;
 
 use std::ffi::OsString;
@@ -29,7 +30,7 @@ fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
     }
@@ -45,7 +46,7 @@ fn remove(path: &Path) -> Result<()> {
 }
 
 /// A new repository with everything below `directory` in one commit.
-fn commit_all(directory: &Path) -> Result<()> {
+pub(crate) fn commit_all(directory: &Path) -> Result<()> {
     const AUTHOR: [&str; 4] = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"];
     for arguments in [
         vec!["init", "--quiet"],

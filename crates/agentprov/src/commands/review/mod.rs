@@ -24,7 +24,7 @@ use agentprov_review::analyse;
 use agentprov_review::attribution::{AgentTrace, AttributionError, Sources, attribute};
 use agentprov_review::change::{Change, ChangeError, Repository, Selection, from_diff, from_git};
 use agentprov_review::governance::Outcome;
-use agentprov_review::report::{sarif, workflow_commands};
+use agentprov_review::report::{VersionControl, sarif, workflow_commands};
 use agentprov_store::Reader;
 use clap::{Args, Subcommand, ValueEnum};
 use std::io::{Read, Write};
@@ -195,7 +195,12 @@ fn review(context: &Context, what: &What, how: &How) -> CommandResult {
     };
     match if how.json { Format::Json } else { how.format } {
         Format::Json => render::json(&review)?,
-        Format::Sarif => render::json(&sarif(&review, &change, started, setup::now()))?,
+        Format::Sarif => {
+            let of = |repository| VersionControl::of(repository, &change.origin);
+            let version_control =
+                repository.as_ref().map(of).transpose().map_err(|error| unreadable(&error))?.flatten();
+            render::json(&sarif(&review, &change, version_control.as_ref(), (started, setup::now())))?
+        }
         Format::Github => anstream::stdout().lock().write_all(workflow_commands(&review).as_bytes())?,
         Format::Text => text::print(&review, &change, reader.is_some(), noted)?,
     }

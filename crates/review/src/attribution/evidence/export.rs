@@ -7,9 +7,9 @@ use crate::attribution::evidence::document::{
 use crate::change::{Change, ChangedFile, Origin};
 use agentprov_attest::{Envelope, base64};
 use agentprov_graph::attempts::attempts;
-use agentprov_graph::verify::prove;
+use agentprov_graph::verify::Prover;
 use agentprov_graph::{GraphError, ProcessTable};
-use agentprov_log::{ProofFile, SignerKey};
+use agentprov_log::{Hash, SignerKey};
 use agentprov_model::{Fact, RunId, What};
 use agentprov_store::{Reader, RunRow, Seq};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,14 +30,6 @@ pub enum ExportError {
         run: String,
         /// Leaf.
         seq: Seq,
-    },
-    /// A proof could not be read back.
-    #[error("the proof of fact {seq} can't be used: {why}")]
-    Proof {
-        /// Leaf.
-        seq: Seq,
-        /// What is wrong.
-        why: String,
     },
     /// It can't be written as JSON.
     #[error("the evidence can't be written: {0}")]
@@ -194,12 +186,11 @@ impl Collector<'_> {
 impl Log {
     fn part(&self, reader: &Reader) -> Result<LogPart, ExportError> {
         let mut facts = Vec::with_capacity(self.facts.len());
+        let prover = Prover::new(reader, &self.run)?;
         for seq in &self.facts {
-            let proof = prove(reader, &self.run, *seq)?;
-            let path = ProofFile::parse(&proof.proof)
-                .map_err(|error| ExportError::Proof { seq: *seq, why: error.to_string() })?;
-            let proof_hashes = path.proof.iter().map(agentprov_log::Hash::to_base64).collect();
-            facts.push(FactPart { seq: *seq, body: base64::encode(&proof.body), proof: proof_hashes });
+            let (body, path) = prover.path(*seq)?;
+            let proof = path.iter().map(Hash::to_base64).collect();
+            facts.push(FactPart { seq: *seq, body: base64::encode(&body), proof });
         }
         Ok(LogPart { run_id: self.run.id.to_string(), checkpoint: self.run.checkpoint.clone(), facts })
     }
