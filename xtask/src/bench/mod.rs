@@ -10,6 +10,7 @@ mod contestant;
 mod example_row;
 mod machine;
 mod measure;
+mod memory_row;
 mod proxy_row;
 mod record_row;
 mod report;
@@ -35,6 +36,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(record_row::rows());
     rows.extend(example_row::rows());
     rows.extend(proxy_row::rows());
+    rows.push(Box::new(memory_row::Memory));
     rows
 }
 
