@@ -70,8 +70,16 @@ fn push_once(list: &mut Vec<String>, reason: &str) {
     }
 }
 
-/// One clause over all classes: the worst are named first, the complete ones are left unsaid unless all are.
+/// One clause over all classes: the worst are named first, the complete ones are left unsaid unless all are. Where all
+/// are alike, one word names them.
 pub fn coverage_clause(classes: &[ClassCoverage]) -> String {
+    if let [first, rest @ ..] = classes
+        && first.level != "complete"
+        && rest.len() > 1
+        && rest.iter().all(|class| class.level == first.level)
+    {
+        return format!("{}: everything", first.level);
+    }
     let named = |level: &'static str| {
         let names: Vec<&str> = classes.iter().filter(|class| class.level == level).map(|class| class.class).collect();
         (!names.is_empty()).then(|| format!("{level}: {}", names.join(", ")))

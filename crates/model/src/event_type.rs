@@ -289,9 +289,15 @@ impl Fact {
     /// The contract's name for who reported the fact.
     pub fn source(&self) -> &str {
         match &self.what {
-            What::Telemetry(event) => return event.source.as_str(),
-            What::Declared(_) | What::Mcp(_) | What::Llm(_) => return "application_context",
-            _ => {}
+            What::Telemetry(event) => event.source.as_str(),
+            _ => self.own_source(),
+        }
+    }
+
+    /// The source of a fact that no sensor reported.
+    pub(crate) fn own_source(&self) -> &'static str {
+        if matches!(self.what, What::Declared(_) | What::Mcp(_) | What::Llm(_)) {
+            return "application_context";
         }
         match self.event_type() {
             EventType::ToolCallStart | EventType::ToolCallEnd | EventType::ScopeBound | EventType::ScopeUnbound => {

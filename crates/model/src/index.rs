@@ -133,13 +133,13 @@ impl Fact {
                 }
             }
             What::Pruned(pruned) => {
-                visit(CountName { group: CountGroup::Source, name: self.source().to_owned().into() });
+                visit(CountName { group: CountGroup::Source, name: self.own_source().into() });
                 // The windows outlive their events.
                 for (name, count) in &pruned.windows {
                     (0..*count).for_each(|_| visit(CountName { group: CountGroup::Window, name: name.clone().into() }));
                 }
             }
-            _ => visit(CountName { group: CountGroup::Source, name: self.source().to_owned().into() }),
+            _ => visit(CountName { group: CountGroup::Source, name: self.own_source().into() }),
         }
     }
 }

@@ -8,6 +8,9 @@ pub enum StoreError {
     /// No store was found.
     #[error("no agentprov store at {0}")]
     Absent(PathBuf),
+    /// The data dir's name is taken by something else.
+    #[error("{0} is not a folder")]
+    NotAFolder(PathBuf),
     /// The database was written by a later version.
     #[error("the store at {path} has schema {found}, this version knows schemas up to {known}")]
     Newer {
@@ -72,10 +75,11 @@ impl StoreError {
             Self::Absent(_) => {
                 "record something first: agentprov record -- CMD; or name a store with --data-dir".into()
             }
+            Self::NotAFolder(_) => "name a folder, or one to be made, with --data-dir".into(),
             Self::Newer { .. } => "use the agentprov version that wrote it, or a newer one".into(),
             Self::ForeignOwner { path, .. } => format!("to use it all the same: --data-dir {}", path.display()),
             Self::NoRun(_) => "list them with: agentprov runs".into(),
-            Self::Removed(_) => "its tombstone is in the ledger: agentprov verify".into(),
+            Self::Removed(_) => "its name stays taken by its tombstone; choose another name for a new recording".into(),
             Self::Damaged(_) => "look closer with: agentprov fsck".into(),
             Self::Sqlite(error) if is_full(error) => {
                 "free some disk space; see what the store holds with: agentprov du".into()
@@ -85,6 +89,9 @@ impl StoreError {
             }
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 "check who owns the folder, or choose another with --data-dir".into()
+            }
+            Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen) => {
+                "check who may read and write the file, or choose another store with --data-dir".into()
             }
             Self::Key { .. } | Self::Sqlite(_) | Self::Io { .. } => return None,
         })

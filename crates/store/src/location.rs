@@ -85,6 +85,22 @@ impl Location {
         Err(StoreError::ForeignOwner { path: self.dir.clone(), owner: metadata.uid(), user })
     }
 
+    /// Tells a store that is not there from one that can't be looked at.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`], [`StoreError::NotAFolder`], or that the folder may not be entered.
+    pub fn check_presence(&self) -> Result<(), StoreError> {
+        match std::fs::metadata(self.database()) {
+            Ok(metadata) if metadata.is_file() => Ok(()),
+            Ok(_) => Err(StoreError::Absent(self.dir.clone())),
+            Err(error) => Err(match error.kind() {
+                std::io::ErrorKind::NotADirectory => StoreError::NotAFolder(self.dir.clone()),
+                std::io::ErrorKind::PermissionDenied => StoreError::io("enter", &self.dir)(error),
+                _ => StoreError::Absent(self.dir.clone()),
+            }),
+        }
+    }
+
     /// Makes the data dir (0700) with a `.gitignore` that hides it from git.
     ///
     /// # Errors
@@ -93,7 +109,12 @@ impl Location {
         use std::os::unix::fs::DirBuilderExt;
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        builder.create(&self.dir).map_err(StoreError::io("create", &self.dir))?;
+        builder.create(&self.dir).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+                StoreError::NotAFolder(self.dir.clone())
+            }
+            _ => StoreError::io("create", &self.dir)(error),
+        })?;
         let ignore = self.dir.join(".gitignore");
         if !ignore.exists() {
             std::fs::write(&ignore, "# agentprov's own data; git need not see it.\n*\n")

@@ -1,7 +1,7 @@
 //! Look-up by key: which facts of a run have a path, a process, a type.
 //!
 //! Writing one row per key at its place in a B-tree would touch a page per key. So each batch adds one sorted
-//! *segment*, written in order at the end of the run's rows, and eight segments of one level are merged into one of
+//! *segment*, written in order at the end of the run's rows, and sixteen segments of one level are merged into one of
 //! the next: writes stay sequential, and a look-up asks at most a few dozen segments.
 
 mod chunk;
@@ -15,7 +15,7 @@ use merged::Merged;
 use rusqlite::Connection;
 
 /// Segments of one level that are merged into one of the next.
-const FAN_IN: usize = 8;
+const FAN_IN: usize = 16;
 /// Runs with more chunks than this are not merged into one segment when they are sealed: it would take too long.
 const MAX_COMPACTED_CHUNKS: i64 = 4_096;
 

@@ -32,10 +32,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Absent`], [`StoreError::ForeignOwner`], [`StoreError::Newer`], or what SQLite says.
     pub fn open(location: Location) -> Result<Self, StoreError> {
-        if !location.exists() {
-            return Err(StoreError::Absent(location.dir));
-        }
+        // Before the look inside, which another user's folder refuses.
         location.check_owner()?;
+        location.check_presence()?;
         let connection = connect(&location.database(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let found = migrations::guard(&connection, &location.database())?;
         let id = match found {

@@ -13,9 +13,8 @@ use agentprov_model::ids::EVENT_TIME_SHIFT;
 use agentprov_model::index::CountName;
 use agentprov_model::{AttemptNo, RunId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
-use std::borrow::Cow;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// What a commit waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +40,7 @@ pub struct Writer {
     connection: Connection,
     signer: SignerKey,
     /// Ends of logs as of `generation`; another writer's commit makes them stale.
-    tails: HashMap<RunNo, Tail>,
+    tails: BTreeMap<RunNo, Tail>,
     generation: Option<i64>,
     durability: Option<Durability>,
 }
@@ -51,7 +50,7 @@ pub struct Batch<'w> {
     connection: &'w Connection,
     inserts: Inserts<'w>,
     store: &'w Store,
-    tails: &'w mut HashMap<RunNo, Tail>,
+    tails: &'w mut BTreeMap<RunNo, Tail>,
     touched: BTreeMap<RunNo, Touched>,
     ledger: Vec<(RunNo, LedgerEntry)>,
     seals: Vec<(RunNo, RunId, AttemptNo)>,
@@ -77,25 +76,42 @@ impl<'w> Inserts<'w> {
 #[derive(Default)]
 struct Touched {
     postings: Vec<Posting>,
-    /// By group, then by name.
-    tallies: BTreeMap<u8, BTreeMap<Cow<'static, str>, u64>>,
+    tallies: Tallies,
     body_bytes: u64,
 }
 
-impl Touched {
-    fn count(&mut self, count: &CountName) {
-        let names = self.tallies.entry(count.group as u8).or_default();
-        match names.get_mut(count.name.as_ref()) {
-            Some(known) => *known += 1,
-            None => {
-                names.insert(count.name.clone(), 1);
-            }
+/// Counts of a batch. Most facts have the names of the fact before, and those are few: a short list is searched faster
+/// than a tree. Windows of telemetry have many names.
+#[derive(Default)]
+struct Tallies {
+    first: Vec<(CountName, u64)>,
+    others: BTreeMap<CountName, u64>,
+}
+
+impl Tallies {
+    /// Names in the list.
+    const FIRST: usize = 12;
+
+    fn add(&mut self, count: &CountName) {
+        if let Some((_, times)) = self.first.iter_mut().find(|(name, _)| name == count) {
+            *times += 1;
+        } else if self.first.len() < Self::FIRST {
+            self.first.push((count.clone(), 1));
+        } else if let Some(times) = self.others.get_mut(count) {
+            *times += 1;
+        } else {
+            self.others.insert(count.clone(), 1);
         }
     }
 
-    fn tally(&self, count: &CountName) -> u64 {
-        let names = self.tallies.get(&(count.group as u8));
-        names.and_then(|names| names.get(count.name.as_ref())).copied().unwrap_or(0)
+    fn of(&self, count: &CountName) -> u64 {
+        let first = self.first.iter().find(|(name, _)| name == count).map(|(_, times)| *times);
+        first.or_else(|| self.others.get(count).copied()).unwrap_or(0)
+    }
+
+    fn into_sorted(mut self) -> BTreeMap<CountName, u64> {
+        self.others.extend(self.first);
+        self.others
     }
 }
 
@@ -104,7 +120,7 @@ impl Writer {
         let signer = store.signer()?;
         connection.pragma_update(None, "wal_autocheckpoint", 8192)?;
         connection.pragma_update(None, "cache_size", -8_192)?;
-        Ok(Self { store, connection, signer, tails: HashMap::new(), generation: None, durability: None })
+        Ok(Self { store, connection, signer, tails: BTreeMap::new(), generation: None, durability: None })
     }
 
     /// The store written to.
@@ -254,7 +270,7 @@ impl Batch<'_> {
             .prepare_cached("SELECT count FROM tally WHERE run = ?1 AND grp = ?2 AND name = ?3")?
             .query_row((run.0, name.group as u8, name.name.as_ref()), |row| row.get(0))
             .optional()?;
-        let pending = self.touched.get(&run).map_or(0, |touched| touched.tally(&name));
+        let pending = self.touched.get(&run).map_or(0, |touched| touched.tallies.of(&name));
         Ok(stored.unwrap_or(0) as u64 + pending)
     }
 
@@ -302,7 +318,7 @@ impl Batch<'_> {
         let touched = self.touched.entry(run).or_default();
         touched.body_bytes += fact.body.len() as u64;
         touched.postings.extend(fact.keys.iter().map(|&(kind, key)| Posting { kind, key, seq }));
-        fact.counts.iter().for_each(|count| touched.count(count));
+        fact.counts.iter().for_each(|count| touched.tallies.add(count));
         Ok(Appended::New(seq))
     }
 
@@ -371,10 +387,8 @@ impl Batch<'_> {
             "INSERT INTO tally (run, grp, name, count) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET count = count + excluded.count",
         )?;
-        for (group, names) in added.tallies {
-            for (name, count) in names {
-                tally.execute((run.0, group, name.as_ref(), count as i64))?;
-            }
+        for (count, times) in added.tallies.into_sorted() {
+            tally.execute((run.0, count.group as u8, count.name.as_ref(), times as i64))?;
         }
         drop(tally);
         let id: String =

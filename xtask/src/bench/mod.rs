@@ -10,6 +10,7 @@ mod contestant;
 mod example_row;
 mod machine;
 mod measure;
+mod memory_row;
 mod proxy_row;
 mod record_row;
 mod report;
@@ -39,6 +40,7 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows.extend(proxy_row::rows());
     rows.extend(session_row::rows());
     rows.extend(review_row::rows());
+    rows.push(Box::new(memory_row::Memory));
     rows
 }
 

@@ -6,7 +6,7 @@ use crate::render::{self, QUIET, UNSURE, styled};
 use agentprov_graph::attempts::attempts;
 use agentprov_graph::blame::{Blame as Document, BlameLine, LineNo, LineStatus, Owner, OwnerCall, Statement, blame};
 use agentprov_graph::tool_calls::BindingState;
-use agentprov_graph::versions::{FilePath, resolve_file};
+use agentprov_graph::versions::{FilePath, find_file, resolve_file};
 use agentprov_graph::{GraphError, Selected, select_run};
 use agentprov_model::OsBytes;
 use agentprov_store::Reader;
@@ -40,7 +40,7 @@ impl Blame {
             return crate::commands::blame_revision::run(context, &name, line, revision, self.json);
         }
         let reader = context.store()?.reader()?;
-        let (selected, file) = find(&reader, self.run.as_deref(), &name)?;
+        let (selected, file, line) = self.find(&reader, &name, line)?;
         let document = blame(&reader, &selected.run, &file, line)?;
         if self.json {
             render::json(&document)?;
@@ -52,7 +52,7 @@ impl Blame {
     }
 }
 
-/// A trailing `:N` is a line; a file that is really named so is reached as `./a:1:5` or by leaving the line out.
+/// A trailing `:N` is a line.
 fn split_place(place: &OsString) -> (OsBytes, Option<LineNo>) {
     let bytes = place.as_bytes();
     let split = bytes.iter().rposition(|byte| *byte == b':').and_then(|colon| {
@@ -65,22 +65,40 @@ fn split_place(place: &OsString) -> (OsBytes, Option<LineNo>) {
     }
 }
 
+impl Blame {
+    /// The file and the line. Where no file has the name without its `:N`, one may be named so.
+    fn find(
+        &self,
+        reader: &Reader,
+        name: &OsBytes,
+        line: Option<LineNo>,
+    ) -> Result<(Selected, FilePath, Option<LineNo>), Failure> {
+        let missing = match find(reader, self.run.as_deref(), name) {
+            Ok((selected, file)) => return Ok((selected, file, line)),
+            Err(failure) => failure,
+        };
+        if line.is_some()
+            && let Ok((selected, file)) = find(reader, self.run.as_deref(), &self.place.clone().into_vec().into())
+        {
+            return Ok((selected, file, None));
+        }
+        Err(if name.lossy().ends_with(":0") { missing.hint("lines are counted from 1") } else { missing })
+    }
+}
+
 /// The file in the named run, else in the newest run that has a version of it.
 fn find(reader: &Reader, run: Option<&str>, name: &OsBytes) -> Result<(Selected, FilePath), Failure> {
     let here = current_dir()?;
     let here = OsBytes::from(here.as_os_str().as_bytes());
     let first = select_run(reader, run)?;
-    let in_run = |run: &agentprov_store::RunRow| {
-        let attempts = attempts(reader, run)?;
-        resolve_file(reader, run, &attempts, name, Some(&here))
-    };
-    let missing = match in_run(&first.run) {
+    let missing = match resolve_file(reader, &first.run, &attempts(reader, &first.run)?, name, Some(&here)) {
         Ok(file) => return Ok((first, file)),
         Err(error @ GraphError::NotFound { .. }) if run.is_none() => error,
         Err(error) => return Err(error.into()),
     };
     for run in reader.runs()?.into_iter().filter(|run| run.removed.is_none() && run.no != first.run.no) {
-        if let Ok(file) = in_run(&run) {
+        let file = find_file(reader, &run, &attempts(reader, &run)?, name, Some(&here))?;
+        if let Some(file) = file {
             return Ok((Selected { run, latest: true }, file));
         }
     }
@@ -127,7 +145,7 @@ fn headline(statement: &Statement) -> String {
         LineStatus::Owned => statement.owner.as_ref().map_or_else(String::new, |owner| {
             // A declared call says more than the process that ran in it.
             let call = owner.tool_call_id.as_ref().filter(|_| is_bound(owner));
-            render::cut(&format!("{} {}", call.unwrap_or(&owner.process_id), command(owner)), 52)
+            render::cut(&format!("{} {}", call.unwrap_or(&owner.process_id), short_command(owner)), 52)
         }),
         LineStatus::Ambiguous => format!("one of {} processes", statement.candidates.len()),
         LineStatus::BeforeRun => "before the run".to_owned(),
@@ -137,6 +155,16 @@ fn headline(statement: &Statement) -> String {
 
 fn command(owner: &Owner) -> String {
     owner.command.clone().unwrap_or_else(|| "(program not known)".to_owned())
+}
+
+/// The command without the folders of its program, which would leave no room for what tells it from others.
+fn short_command(owner: &Owner) -> String {
+    let command = command(owner);
+    let end = command.find(' ').unwrap_or(command.len());
+    match command[..end].rfind('/') {
+        Some(slash) if command.starts_with('/') && slash + 1 < end => command[slash + 1..].to_owned(),
+        _ => command,
+    }
 }
 
 fn is_bound(owner: &Owner) -> bool {

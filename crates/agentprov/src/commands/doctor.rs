@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
 use crate::render::{self, BAD, GOOD, QUIET, TITLE, UNSURE, styled};
 use agentprov_model::schema;
-use agentprov_store::state_head;
+use agentprov_store::{StoreError, state_head};
 use clap::Args;
 use serde::Serialize;
 use std::io::Write;
@@ -159,17 +159,23 @@ fn store(context: &Context) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     let foreign = location.foreign_database();
     let there = location.exists();
-    findings.push(Finding {
-        name: "data dir".into(),
-        state: State::Ok,
-        detail: format!("{}{}", location.dir.display(), if there { "" } else { " (made by the first recording)" }),
-        way_out: None,
-    });
     if let Err(error) = location.check_owner() {
         let state = State::Missing;
         findings.push(Finding { name: "owner".into(), state, detail: error.to_string(), way_out: error.hint() });
         return Ok(findings);
     }
+    findings.push(match location.check_presence() {
+        Err(error) if !matches!(error, StoreError::Absent(_)) => {
+            let (detail, way_out) = (error.to_string(), error.hint());
+            Finding { name: "data dir".into(), state: State::Missing, detail, way_out }
+        }
+        _ => Finding {
+            name: "data dir".into(),
+            state: State::Ok,
+            detail: format!("{}{}", location.dir.display(), if there { "" } else { " (made by the first recording)" }),
+            way_out: None,
+        },
+    });
     if let Some(path) = foreign {
         findings.push(Finding {
             name: "Go store".into(),

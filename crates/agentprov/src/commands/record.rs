@@ -92,6 +92,9 @@ pub(crate) struct Record {
     rules: Rules,
 }
 
+/// What a shell exits with where a program was not found.
+const NOT_FOUND: i32 = 127;
+
 /// More than one recording.
 #[derive(Debug, Subcommand)]
 enum Many {
@@ -124,6 +127,9 @@ impl Record {
             return batch.run(context);
         }
         let before_start = |failure: Failure| failure.code(NOT_STARTED);
+        if let Some(path) = &self.json_file {
+            check_writable(path).map_err(before_start)?;
+        }
         let store = context.store_or_new().map_err(before_start)?;
         if let Some(foreign) = store.location().foreign_database() {
             note(&format!("{} belongs to the Go tool and is left untouched", foreign.display()));
@@ -152,11 +158,11 @@ impl Record {
         if self.sample_interval_ms.is_some() && recorded.finished.mechanism != Mechanism::Procfs {
             note("--sample-interval-ms has no meaning here: the ptrace back-end sees every event and samples nothing");
         }
-        self.report(context, &store, &recorded)?;
+        // The command has run: that its manifest can't be printed must not hide how it ended.
+        let report = self.report(context, &store, &recorded);
+        let reported = report.map_or_else(|failure| failure.code(NOT_STARTED).report(), |()| ExitCode::SUCCESS);
         if let Outcome::NotStarted { reason, .. } = &recorded.finished.outcome {
-            let (program, reason) = (self.command[0].to_string_lossy(), reason.lossy());
-            let named = reason.starts_with(program.as_ref());
-            Failure::new(if named { reason.into_owned() } else { format!("{program}: {reason}") }).report();
+            self.say_not_started(&reason.lossy(), recorded.finished.outcome.shell_status());
         }
         if let Some(fault) = &recorded.finished.fault {
             let failure = Failure::new(format!("the recording is incomplete: {}", fault.message));
@@ -165,7 +171,24 @@ impl Record {
                 None => failure.report(),
             };
         }
-        Ok(self.exit_code(&recorded))
+        let code = self.exit_code(&recorded);
+        Ok(if code == ExitCode::SUCCESS { reported } else { code })
+    }
+
+    /// Why the command could not be run, and what to do about it.
+    fn say_not_started(&self, reason: &str, shell_status: i32) {
+        let program = self.command[0].to_string_lossy();
+        let named = reason.starts_with(program.as_ref());
+        let failure = Failure::new(if named { reason.to_owned() } else { format!("{program}: {reason}") });
+        let failure = match shell_status {
+            _ if program.contains(char::is_whitespace) && self.command.len() == 1 => {
+                failure.hint(format!("for a line of shell: agentprov record -- sh -c '{program}'"))
+            }
+            NOT_FOUND if program.contains('/') => failure.hint("check its name, and the interpreter in its first line"),
+            NOT_FOUND => failure.hint("check its name, and that a folder of PATH has it"),
+            _ => failure.hint("name a program that you may execute (chmod +x), or its interpreter before it"),
+        };
+        failure.report();
     }
 
     /// The variable that makes Claude Code run shell commands through the launch wrapper, which marks where each begins.
@@ -244,11 +267,26 @@ impl Record {
         if let Some(path) = &self.json_file {
             let mut text = serde_json::to_vec_pretty(&manifest)?;
             text.push(b'\n');
-            std::fs::write(path, text)
-                .map_err(|error| Failure::new(format!("--json-file {}: {error}", path.display())))?;
+            std::fs::write(path, text).map_err(|error| unwritable(path, &error))?;
         }
         if self.quiet { Ok(()) } else { record_summary::print(context, &manifest, recorded) }
     }
+}
+
+/// Refuses a manifest's place before the command runs. Nothing new is left there: the command would see it.
+fn check_writable(path: &Path) -> Result<(), Failure> {
+    let checked = match std::fs::metadata(path) {
+        Ok(there) if there.is_file() => std::fs::OpenOptions::new().append(true).open(path).map(drop),
+        Ok(there) if there.is_dir() => Err(std::io::ErrorKind::IsADirectory.into()),
+        // Opening a pipe or a device has effects of its own.
+        Ok(_) => Ok(()),
+        Err(_) => std::fs::File::create_new(path).and_then(|_| std::fs::remove_file(path)),
+    };
+    checked.map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("--json-file {}: {error}", path.display())).hint("name a file that can be written")
 }
 
 /// Top of the git work tree around the folder, else the folder itself.

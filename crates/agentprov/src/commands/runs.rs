@@ -38,7 +38,13 @@ impl Runs {
 fn print(context: &Context, document: &Document) -> Result<(), crate::failure::Failure> {
     let mut out = anstream::stdout().lock();
     if document.runs.is_empty() {
-        writeln!(out, "no runs yet; record one with: agentprov record -- CMD")?;
+        match document.removed_count {
+            0 => writeln!(out, "no runs yet; record one with: agentprov record -- CMD")?,
+            removed => {
+                let removed = render::count(removed, "removed run");
+                writeln!(out, "no runs; {removed} not listed; see: agentprov runs --all")?;
+            }
+        }
         return Ok(());
     }
     let clock = context.clock();

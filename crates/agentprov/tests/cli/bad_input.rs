@@ -21,6 +21,7 @@ fn commands_that_can_t_be_run_end_as_in_a_shell_and_are_recorded() {
     refused(&place.run(["record", "-q", "--run", "x", "--", "no-such-command"]), 127, &["no-such-command"]);
     place.write("plain.txt", "no program");
     refused(&place.run(["record", "-q", "--run", "x", "--", "./plain.txt"]), 126, &["plain.txt"]);
+    refused(&place.run(["record", "-q", "--run", "x", "--", "echo a b"]), 127, &["hint:", "-- sh -c 'echo a b'"]);
     let manifest = place.run(["record", "--run", "x", "--json", "--", "no-such-command"]).json();
     assert_eq!((&manifest["exit_code"], &manifest["state"]), (&125.into(), &"not_started".into()));
     let runs = place.run(["runs", "--json"]).ok().json();
@@ -57,6 +58,11 @@ fn no_store_and_no_runs_are_told_apart() {
     refused(&place.run(["show"]), 1, &["holds no runs", "agentprov record"]);
     let runs = place.run(["runs"]).ok();
     assert!(runs.stdout.contains("no runs yet"), "{}", runs.stdout);
+    place.record("r", "true").ok();
+    place.run(["rm", "r"]).ok();
+    let runs = place.run(["runs"]).ok();
+    assert!(runs.stdout.contains("1 removed run not listed"), "{}", runs.stdout);
+    refused(&place.run(["record", "--run", "r", "--", "true"]), 125, &["was removed", "another name"]);
 }
 
 #[test]
@@ -115,6 +121,72 @@ fn a_store_of_another_user_is_not_used_unless_named() {
     refused(&place.run(["record", "--", "true"]), 125, &["belongs to user id 12345", "--data-dir"]);
     let dir = place.data_dir().display().to_string();
     place.run(["--data-dir", &dir, "runs"]).ok();
+}
+
+#[test]
+fn a_store_that_may_not_be_entered_is_not_called_absent() {
+    let test = "a_store_that_may_not_be_entered_is_not_called_absent";
+    let place = Place::new();
+    place.record("a", "true").ok();
+    let copy = place.root().join("agentprov");
+    std::fs::copy(crate::place::PROGRAM, &copy).expect("the program is copied where everybody may run it");
+    std::fs::set_permissions(place.root(), std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    let nobody = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy).args(arguments);
+        Said::of(&place.surround(&mut command).output().expect("setpriv runs"))
+    };
+    if nobody(&["--version"]).status != 0 {
+        println!("SKIP {test}: another user's rights can't be had here");
+        return;
+    }
+    refused(&nobody(&["runs"]), 1, &["belongs to user id 0", "--data-dir"]);
+    let dir = place.data_dir().display().to_string();
+    refused(&nobody(&["--data-dir", &dir, "runs"]), 1, &["Permission denied", "hint: check who owns"]);
+    let doctor = nobody(&["doctor"]);
+    assert!(doctor.stdout.contains("belongs to user id 0"), "{}", doctor.stdout);
+    assert!(!doctor.stdout.contains("made by the first recording"), "{}", doctor.stdout);
+}
+
+#[test]
+fn a_data_dir_that_is_a_file_is_named_as_one() {
+    let place = Place::new();
+    place.write("plain", "");
+    for (dir, status) in [("plain", 1), ("plain/below", 1)] {
+        refused(&place.run(["--data-dir", dir, "runs"]), status, &["plain", "not a folder", "hint:"]);
+    }
+    refused(&place.run(["--data-dir", "plain", "record", "--", "true"]), 125, &["not a folder", "hint:"]);
+}
+
+#[test]
+fn a_manifest_that_can_t_be_written_is_said_before_the_command_runs() {
+    let place = Place::new();
+    let record = |file: &str| place.run(["record", "-q", "--json-file", file, "--", "sh", "-c", "ls; echo 1 >ran"]);
+    for file in ["nowhere/m.json", "."] {
+        refused(&record(file), 125, &["--json-file", "hint:"]);
+        assert!(!place.work().join("ran").exists(), "the command was not run");
+    }
+    let said = record("m.json").ok();
+    assert!(!said.stdout.contains("m.json"), "the command does not see the file: {}", said.stdout);
+    assert!(place.work().join("m.json").exists() && place.work().join("ran").exists());
+}
+
+#[test]
+fn output_that_nobody_takes_does_not_hide_how_the_command_ended() {
+    let place = Place::new();
+    let program = crate::place::PROGRAM;
+    let status = |script: &str, to: &str| {
+        let line = format!("{{ {program} record -q --json -- sh -c '{script}'; echo $? >status; }} {to}");
+        let mut command = Command::new("sh");
+        let output = place.surround(command.args(["-c", &line])).output().expect("sh runs");
+        let status = std::fs::read_to_string(place.work().join("status")).expect("the status was written");
+        (status.trim().to_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(status("exit 3", "| true").0, "3");
+    assert_eq!(status("exit 4", ">/dev/full").0, "4");
+    let (code, stderr) = status("exit 0", ">/dev/full");
+    assert_eq!(code, "125", "{stderr}");
+    assert!(stderr.contains("fatal: output: "), "{stderr}");
 }
 
 #[test]

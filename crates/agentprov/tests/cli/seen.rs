@@ -328,3 +328,24 @@ fn a_workspace_that_was_moved_is_not_called_damaged() {
     let said = place.run(["--data-dir", &place.data_dir().display().to_string(), "fsck"]).ok();
     assert!(said.stdout.contains("external-unreachable") && said.stdout.contains("in order"), "{}", said.stdout);
 }
+
+#[test]
+fn files_are_found_in_the_newest_run_that_changed_them_whatever_their_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    place.record("one", "echo 1 >a:12; printf 'x\n' >\"$(printf 'n\\377')\"").ok();
+    place.record("two", "echo 2 >b").ok();
+    let show = place.run(["show", "a:12"]).ok().stdout;
+    assert!(show.contains("run one"), "{show}");
+    let odd = std::ffi::OsStr::from_bytes(b"n\xff");
+    let show = place.run([std::ffi::OsStr::new("show"), odd]).ok().stdout;
+    assert!(show.contains("run one"), "{show}");
+    place.record("three", "echo 3 >b").ok();
+    assert!(place.run(["show", "b"]).ok().stdout.contains("run three"));
+    // No file is named `a`, and one is named `a:12`.
+    let blame = place.run(["blame", "a:12", "--json"]).ok().json();
+    assert_eq!((&blame["run_id"], &blame["lines"][0]["text"]), (&"one".into(), &"1".into()));
+    assert_eq!(place.run(["blame", "a:12:1", "--json"]).ok().json()["lines"][0]["text"], "1");
+    let said = place.run(["blame", "b:0"]);
+    assert!(said.status == 1 && said.stderr.contains("counted from 1"), "{}", said.stderr);
+}

@@ -3,7 +3,7 @@
 use crate::attempts::attempts;
 use crate::error::GraphError;
 use crate::selection::nearest;
-use crate::versions::{FilePath, resolve_file};
+use crate::versions::{FilePath, find_file, resolve_file};
 use agentprov_model::content::{GitSha1, GitSha256};
 use agentprov_model::{
     AttemptNo, ContentId, EventId, EventTime, GitBlobId, IndexKey, KeyKind, OsBytes, ProcessId, RunId,
@@ -36,17 +36,19 @@ pub enum ContentName {
     Git(GitBlobId),
 }
 
-/// Finds what `text` names: a run, a process (`proc-...`), an event (`evt-...`), a content (hex of a SHA-256 or of
-/// a git blob), an attempt, tool call or session, else a file of `run` (of the newest run where none is given).
+/// Finds what `name` names: a run, a process (`proc-...`), an event (`evt-...`), a content (hex of a SHA-256 or of
+/// a git blob), an attempt, tool call or session, else a file of `run` (of the newest run that
+/// changed it where none is given).
 ///
 /// # Errors
 /// [`GraphError::NotFound`] with the nearest name, [`GraphError::Removed`], or what the store says.
 pub fn resolve_id(
     reader: &Reader,
     run: Option<&RunRow>,
-    text: &str,
+    name: &OsBytes,
     cwd: Option<&OsBytes>,
 ) -> Result<Target, GraphError> {
+    let text = &*name.lossy();
     let unknown = |kind: &'static str| GraphError::NotFound { kind, name: text.to_owned(), suggestion: None };
     if let Ok(id) = text.parse::<ProcessId>() {
         return find_process(reader, run, id)?.ok_or_else(|| unknown("process"));
@@ -82,13 +84,18 @@ pub fn resolve_id(
     if let Some(target) = find_declared(reader, &rows, text)? {
         return Ok(target);
     }
-    let newest = run.or_else(|| rows.iter().max_by_key(|row| (!row.id.is_of_reviews(), row.updated, row.no)));
-    let Some(newest) = newest else {
+    let mut newest_first: Vec<&RunRow> = rows.iter().collect();
+    newest_first.sort_by_key(|row| std::cmp::Reverse((!row.id.is_of_reviews(), row.updated, row.no)));
+    let Some(newest) = newest_first.first() else {
         return Err(GraphError::NoRuns(reader.store().dir().display().to_string()));
     };
-    let attempts = attempts(reader, newest)?;
-    match resolve_file(reader, newest, &attempts, &text.into(), cwd) {
-        Ok(file) => Ok(Target::File(newest.clone(), file)),
+    for run in &newest_first {
+        if let Some(file) = find_file(reader, run, &attempts(reader, run)?, name, cwd)? {
+            return Ok(Target::File((*run).clone(), file));
+        }
+    }
+    match resolve_file(reader, newest, &attempts(reader, newest)?, name, cwd) {
+        Ok(file) => Ok(Target::File((*newest).clone(), file)),
         Err(GraphError::NotFound { suggestion, .. }) => {
             let suggestion = suggestion.or_else(|| nearest(text, rows.iter().map(|row| row.id.as_str())));
             Err(GraphError::NotFound { kind: "id or file", name: text.to_owned(), suggestion })

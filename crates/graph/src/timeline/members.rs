@@ -77,9 +77,10 @@ impl Members {
             Self::List(list) if list.is_empty() => Ok(Vec::new()),
             Self::List(list) => {
                 let sorting = list.len().saturating_mul(LOOKUP_COST);
-                let walking = (limit as u128 * u128::from(size) / list.len() as u128).min(u128::from(size)) as usize;
+                let walking = expected_walk(list, after, size, limit);
                 if walking < sorting
-                    && let Some(page) = walk(reader, run, list, after, size, limit, sorting.min(walking * UNLUCKY))?
+                    && let Some(page) =
+                        walk(reader, run, list, after, size, limit, sorting.min(walking.saturating_mul(UNLUCKY)))?
                 {
                     return Ok(page);
                 }
@@ -142,6 +143,14 @@ pub(super) fn intersect(few: &[Seq], many: &[Seq]) -> Vec<Seq> {
         }
     }
     shared
+}
+
+/// Rows of the order index up to the end of the page, if facts came in order of time, which they nearly do.
+fn expected_walk(list: &[Seq], after: Option<Position>, size: u64, limit: usize) -> usize {
+    let from = after.map_or(0, |after| after.seq + 1);
+    let first = list.partition_point(|&seq| seq < from);
+    let end = list.get(first.saturating_add(limit)).copied().unwrap_or(size);
+    usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX)
 }
 
 /// Walks the order index; gives up after `budget` rows.

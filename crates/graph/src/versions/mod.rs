@@ -14,7 +14,7 @@ pub use contents::{Bytes, Contents};
 pub(crate) use history::versions_of_name;
 pub use history::{FileHistory, history};
 pub use moves::DirectoryMove;
-pub use resolve::{FilePath, resolve_file};
+pub use resolve::{FilePath, find_file, resolve_file};
 
 pub(crate) use moves::directory_moves;
 

@@ -35,6 +35,24 @@ pub fn resolve_file(
     given: &OsBytes,
     cwd: Option<&OsBytes>,
 ) -> Result<FilePath, GraphError> {
+    if let Some(file) = find_file(reader, run, attempts, given, cwd)? {
+        return Ok(file);
+    }
+    let suggestion = suggest(reader, run, given)?;
+    Err(GraphError::NotFound { kind: "file", name: given.lossy().into_owned(), suggestion })
+}
+
+/// As [`resolve_file`], without the search for a nearest name: none where the run did not change the file.
+///
+/// # Errors
+/// What the store says.
+pub fn find_file(
+    reader: &Reader,
+    run: &RunRow,
+    attempts: &[Attempt],
+    given: &OsBytes,
+    cwd: Option<&OsBytes>,
+) -> Result<Option<FilePath>, GraphError> {
     let mut folders: Vec<&OsBytes> = Vec::new();
     for folder in attempts.iter().rev().map(|attempt| &attempt.started.workspace).chain(cwd) {
         if !folders.contains(&folder) {
@@ -45,11 +63,10 @@ pub fn resolve_file(
         let history = history(reader, run, &candidate)?;
         if !history.versions.is_empty() {
             let workspace_path = history.workspace_path.or_else(|| below_workspace(attempts, &candidate));
-            return Ok(FilePath { path: candidate, workspace_path });
+            return Ok(Some(FilePath { path: candidate, workspace_path }));
         }
     }
-    let suggestion = suggest(reader, run, given)?;
-    Err(GraphError::NotFound { kind: "file", name: given.lossy().into_owned(), suggestion })
+    Ok(None)
 }
 
 fn below_workspace(attempts: &[Attempt], path: &OsBytes) -> Option<OsBytes> {

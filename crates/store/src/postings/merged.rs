@@ -5,6 +5,7 @@ use super::chunk::ChunkReader;
 use crate::error::StoreError;
 use rusqlite::Rows;
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
 
 /// Order of postings, and the source that the posting came from.
@@ -38,14 +39,11 @@ pub(super) struct Merged<'s> {
 impl<'s> Merged<'s> {
     /// Adds a segment: its chunks in order.
     pub(super) fn add(&mut self, chunks: Rows<'s>) -> Result<(), StoreError> {
-        self.sources.push(Source { chunks, pending: VecDeque::new() });
-        self.refill(self.sources.len() - 1)
-    }
-
-    fn refill(&mut self, place: usize) -> Result<(), StoreError> {
-        if let Some(posting) = self.sources[place].next()? {
-            self.heads.push(Reverse((posting.kind, posting.key.cast_signed(), posting.seq, place)));
+        let mut source = Source { chunks, pending: VecDeque::new() };
+        if let Some(first) = source.next()? {
+            self.heads.push(Reverse((first.kind, first.key.cast_signed(), first.seq, self.sources.len())));
         }
+        self.sources.push(source);
         Ok(())
     }
 }
@@ -54,9 +52,13 @@ impl Iterator for Merged<'_> {
     type Item = Result<Posting, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Reverse((kind, key, seq, place)) = self.heads.pop()?;
-        if let Err(error) = self.refill(place) {
-            return Some(Err(error));
+        // Segments hold long stretches of one key: the source that was first mostly stays first, and nothing moves.
+        let mut head = self.heads.peek_mut()?;
+        let Reverse((kind, key, seq, place)) = *head;
+        match self.sources[place].next() {
+            Ok(Some(next)) => *head = Reverse((next.kind, next.key.cast_signed(), next.seq, place)),
+            Ok(None) => drop(PeekMut::pop(head)),
+            Err(error) => return Some(Err(error)),
         }
         Some(Ok(Posting { kind, key: key.cast_unsigned(), seq }))
     }

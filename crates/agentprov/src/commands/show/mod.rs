@@ -12,6 +12,7 @@ use agentprov_graph::select_run;
 use agentprov_graph::show::{self as view, Show as Document, ShowBody, ShowEvent};
 use agentprov_model::OsBytes;
 use clap::Args;
+use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
@@ -22,7 +23,7 @@ pub(crate) struct Show {
     /// A run, or any other id: attempt, session, tool call, proc-..., evt-..., a content's SHA-256 or git blob id, or
     /// a file that the run changed [default: the latest run]
     #[arg(value_name = "ID")]
-    id: Option<String>,
+    id: Option<OsString>,
     /// The run in which to look for the id
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
@@ -70,7 +71,8 @@ impl Show {
                 let within = self.run.as_deref().map(|name| select_run(&reader, Some(name))).transpose()?;
                 let here = current_dir()?;
                 let here = OsBytes::from(here.as_os_str().as_bytes());
-                view::resolve_id(&reader, within.as_ref().map(|selected| &selected.run), id, Some(&here))?
+                let name = OsBytes::from(id.as_bytes());
+                view::resolve_id(&reader, within.as_ref().map(|selected| &selected.run), &name, Some(&here))?
             }
         };
         let document = view::show(&reader, &target, &agentprov_capture::is_alive)?;
