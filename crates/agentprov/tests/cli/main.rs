@@ -9,6 +9,7 @@ mod bad_input;
 mod births;
 mod complete;
 mod contract;
+mod contract_batches;
 mod contract_nested;
 mod contract_telemetry;
 mod crash;
