@@ -13,7 +13,6 @@ use agentprov_model::ids::EVENT_TIME_SHIFT;
 use agentprov_model::index::CountName;
 use agentprov_model::{AttemptNo, RunId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
-use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
@@ -77,25 +76,23 @@ impl<'w> Inserts<'w> {
 #[derive(Default)]
 struct Touched {
     postings: Vec<Posting>,
-    /// By group, then by name.
-    tallies: BTreeMap<u8, BTreeMap<Cow<'static, str>, u64>>,
+    /// Quickly hashed: every fact raises several.
+    tallies: HashMap<CountName, u64, foldhash::fast::RandomState>,
     body_bytes: u64,
 }
 
 impl Touched {
     fn count(&mut self, count: &CountName) {
-        let names = self.tallies.entry(count.group as u8).or_default();
-        match names.get_mut(count.name.as_ref()) {
+        match self.tallies.get_mut(count) {
             Some(known) => *known += 1,
             None => {
-                names.insert(count.name.clone(), 1);
+                self.tallies.insert(count.clone(), 1);
             }
         }
     }
 
     fn tally(&self, count: &CountName) -> u64 {
-        let names = self.tallies.get(&(count.group as u8));
-        names.and_then(|names| names.get(count.name.as_ref())).copied().unwrap_or(0)
+        self.tallies.get(count).copied().unwrap_or(0)
     }
 }
 
@@ -371,10 +368,11 @@ impl Batch<'_> {
             "INSERT INTO tally (run, grp, name, count) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET count = count + excluded.count",
         )?;
-        for (group, names) in added.tallies {
-            for (name, count) in names {
-                tally.execute((run.0, group, name.as_ref(), count as i64))?;
-            }
+        // In the order of the table, so that neighbours are written together.
+        let mut tallies: Vec<(CountName, u64)> = added.tallies.into_iter().collect();
+        tallies.sort_unstable();
+        for (CountName { group, name }, count) in tallies {
+            tally.execute((run.0, group as u8, name.as_ref(), count as i64))?;
         }
         drop(tally);
         let id: String =
