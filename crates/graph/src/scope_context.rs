@@ -233,7 +233,7 @@ impl Scopes {
 }
 
 /// The event that a judgement is about.
-fn judged_event(reader: &Reader, run: &RunRow, fact: &Fact) -> Result<Option<EventId>, GraphError> {
+pub(crate) fn judged_event(reader: &Reader, run: &RunRow, fact: &Fact) -> Result<Option<EventId>, GraphError> {
     Ok(match &fact.what {
         What::Decision(decision) => Some(decision.event),
         What::RiskSignal(risk) => Some(risk.event),

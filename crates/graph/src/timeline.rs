@@ -6,6 +6,7 @@ mod lifetime;
 mod members;
 mod row;
 mod sentence;
+mod tool_call;
 mod totals;
 
 pub use evidence::{Evidence, evidence_of};
@@ -20,12 +21,13 @@ use crate::error::GraphError;
 use crate::result_set::{Cursor, Mark, Pin, page_hash};
 use crate::scope_context::Scopes;
 use crate::selection::nearest;
-use agentprov_model::{AttemptNo, EventType, ProcessId, schema};
-use agentprov_store::{Position, Reader, RunRow};
+use agentprov_model::{EventType, Fact, ProcessId, schema};
+use agentprov_store::{Position, Reader, RunRow, Seq};
 use members::Members;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use tool_call::CallFacts;
 
 /// What to show of a run.
 #[derive(Clone, Debug, Default)]
@@ -144,25 +146,31 @@ pub struct TimelineSummary {
 
 /// The filter, checked.
 pub(crate) struct TimelineFilter {
-    attempt: Option<AttemptNo>,
+    call: Option<CallFacts>,
     process: Option<ProcessId>,
     kind: Option<EventType>,
 }
 
 impl TimelineFilter {
-    fn parse(reader: &Reader, run: &RunRow, scopes: &Scopes, query: &TimelineQuery) -> Result<Self, GraphError> {
-        let attempt = query.tool_call.as_deref().map(|id| tool_call(scopes, id)).transpose()?;
+    fn parse(
+        reader: &Reader,
+        run: &RunRow,
+        scopes: &Scopes,
+        query: &TimelineQuery,
+        size: u64,
+    ) -> Result<Self, GraphError> {
+        let call = query.tool_call.as_deref().map(|id| CallFacts::find(reader, run, scopes, id, size)).transpose()?;
         let process = query.process.as_deref().map(|id| known_process(reader, run, id)).transpose()?;
         let kind = query.kind.as_deref().map(event_type).transpose()?;
-        Ok(Self { attempt, process, kind })
+        Ok(Self { call, process, kind })
     }
-}
 
-fn tool_call(scopes: &Scopes, id: &str) -> Result<AttemptNo, GraphError> {
-    scopes.of_tool_call(id).map(|scope| scope.attempt.no).ok_or_else(|| {
-        let names = scopes.iter().map(|scope| scope.attempt.started.tool_call_id.as_str());
-        GraphError::NotFound { kind: "tool call", name: id.to_owned(), suggestion: nearest(id, names) }
-    })
+    /// True where the fact really passes: posting keys are hashes.
+    fn lets_through(&self, seq: Seq, fact: &Fact) -> bool {
+        self.call.as_ref().is_none_or(|call| call.holds(seq, fact))
+            && self.process.is_none_or(|process| fact.process == Some(process))
+            && self.kind.is_none_or(|kind| fact.event_type() == kind)
+    }
 }
 
 /// A process that some fact of the run names.
@@ -210,7 +218,7 @@ pub fn timeline(reader: &Reader, run: &RunRow, query: &TimelineQuery) -> Result<
     let cursor = given.map(|text| Cursor::decode(text, &canonical, run)).transpose()?;
     let pin = cursor.map_or_else(|| Pin::head(run), |cursor| Ok(cursor.pin))?;
     let scopes = Scopes::load(reader, run)?;
-    let filter = TimelineFilter::parse(reader, run, &scopes, query)?;
+    let filter = TimelineFilter::parse(reader, run, &scopes, query, pin.size)?;
     let members = Members::load(reader, run, &scopes, &filter, pin.size)?;
     let limit = if query.limit == 0 { usize::MAX } else { usize::try_from(query.limit).unwrap_or(usize::MAX) };
     let after = cursor.map(|cursor| Position::from(cursor.after));
@@ -256,7 +264,7 @@ fn fill_page(
         let found = members.page(reader, run, after, size, wanted)?;
         for &position in &found {
             let fact = reader.fact(run.no, position.seq)?;
-            if !filter.lets_through(&fact) {
+            if !filter.lets_through(position.seq, &fact) {
                 continue;
             }
             if rows.len() == limit {

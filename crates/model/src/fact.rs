@@ -49,9 +49,15 @@ pub struct Fact {
 impl Fact {
     /// The bytes that are stored and hashed.
     pub fn to_body(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(384);
-        serde_json::to_writer(&mut body, self).expect("a fact has only string keys and writes to memory");
+        let mut body = Vec::new();
+        self.write_body(&mut body);
         body
+    }
+
+    /// Appends the bytes that are stored and hashed.
+    pub fn write_body(&self, body: &mut Vec<u8>) {
+        body.reserve(1024);
+        serde_json::to_writer(body, self).expect("a fact has only string keys and writes to memory");
     }
 
     /// Reads a stored body.

@@ -200,9 +200,30 @@ impl EventId {
 
 const EVENT_PREFIX: &str = "evt-";
 
+/// An event id in letters, without memory of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct EventIdText([u8; 36]);
+
+impl EventIdText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl EventId {
+    /// The id as documents print it.
+    pub fn to_text(self) -> EventIdText {
+        let mut text = [0u8; 36];
+        text[..4].copy_from_slice(EVENT_PREFIX.as_bytes());
+        data_encoding::HEXLOWER.encode_mut(&self.0, &mut text[4..]);
+        EventIdText(text)
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{EVENT_PREFIX}{}", data_encoding::HEXLOWER.encode(&self.0))
+        f.write_str(self.to_text().as_str())
     }
 }
 
@@ -225,10 +246,7 @@ impl FromStr for EventId {
 
 impl Serialize for EventId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = [0u8; 36];
-        text[..4].copy_from_slice(EVENT_PREFIX.as_bytes());
-        data_encoding::HEXLOWER.encode_mut(&self.0, &mut text[4..]);
-        serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+        serializer.serialize_str(self.to_text().as_str())
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::declared::{Declared, Deed};
 use crate::fact::{Fact, What};
 use crate::telemetry::{ResolutionState, ScopeIds, TelemetryEvent};
-use crate::window::{WINDOW_SECONDS, Window};
+use crate::window::Window;
 use std::borrow::Cow;
 
 /// What a key names.
@@ -125,11 +125,10 @@ impl Fact {
         visit(CountName { group: CountGroup::Lane, name: self.lane().name().into() });
         match &self.what {
             What::Telemetry(event) => {
-                visit(CountName { group: CountGroup::Source, name: event.source.as_str().to_owned().into() });
+                visit(CountName { group: CountGroup::Source, name: event.source.to_name() });
                 visit(CountName { group: CountGroup::Correlation, name: event.correlation.method_name().into() });
-                for seconds in WINDOW_SECONDS {
-                    let window = Window::of(self.at, event, seconds);
-                    visit(CountName { group: CountGroup::Window, name: window.name().into() });
+                for name in Window::names_of(self.at, event) {
+                    visit(CountName { group: CountGroup::Window, name: name.into() });
                 }
             }
             What::Pruned(pruned) => {

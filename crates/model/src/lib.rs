@@ -44,8 +44,8 @@ pub use file::{
     Access, FileChanged, FileOp, FileOpened, FileState, FileVersion, OutputKept, OutputStream, VersionCause,
 };
 pub use ids::{
-    AttemptId, AttemptNo, BatchId, BindingId, EventId, IdError, LogicalProcessId, RolloutId, RunId, SessionId,
-    SnapshotId, StoreId, ToolCallId,
+    AttemptId, AttemptNo, BatchId, BindingId, EventId, EventIdText, IdError, LogicalProcessId, RolloutId, RunId,
+    SessionId, SnapshotId, StoreId, ToolCallId,
 };
 pub use index::{IndexKey, KeyKind};
 pub use network::{Destination, NetworkCall, NetworkOp, SocketAddress};

@@ -3,6 +3,7 @@
 use crate::ids::{SessionId, ToolCallId};
 use crate::telemetry::{ResolutionState, SourceName, TelemetryEvent};
 use crate::time::EventTime;
+use std::fmt::Write as _;
 
 /// Lengths of windows, in seconds.
 pub const WINDOW_SECONDS: [u32; 2] = [10, 60];
@@ -34,35 +35,40 @@ pub struct Window {
 const SEPARATOR: char = '|';
 
 impl Window {
-    /// The cell that an event falls into.
-    pub fn of(at: EventTime, event: &TelemetryEvent, seconds: u32) -> Self {
-        let second = at.as_nanos().div_euclid(NANOS_PER_SECOND);
-        Self {
-            seconds,
-            start: second - second.rem_euclid(i64::from(seconds)),
-            session: event.scope.session.clone(),
-            tool_call: event.scope.tool_call.clone(),
-            source: event.source.clone(),
-            event_type: event.event_type().name().to_owned(),
+    /// The name under which the cell is counted.
+    pub fn name(&self) -> String {
+        let mut name = format!("{}|{}", self.seconds, self.start);
+        name.push_str(
+            &Cell {
+                session: self.session.as_ref().map_or("", SessionId::as_str),
+                tool_call: self.tool_call.as_ref().map_or("", ToolCallId::as_str),
+                source: self.source.as_str(),
+                event_type: &self.event_type,
+                resolved: self.resolved,
+                high_risk: self.high_risk,
+            }
+            .name(),
+        );
+        name
+    }
+
+    /// Names of the cells that an event falls into, one for each length.
+    pub(crate) fn names_of(at: EventTime, event: &TelemetryEvent) -> [String; WINDOW_SECONDS.len()] {
+        let cell = Cell {
+            session: event.scope.session.as_ref().map_or("", SessionId::as_str),
+            tool_call: event.scope.tool_call.as_ref().map_or("", ToolCallId::as_str),
+            source: event.source.as_str(),
+            event_type: event.event_type().name(),
             resolved: event.correlation.state == ResolutionState::Bound,
             high_risk: event.is_high_risk(),
         }
-    }
-
-    /// The name under which the cell is counted.
-    pub fn name(&self) -> String {
-        let session = self.session.as_ref().map_or("", SessionId::as_str);
-        let tool_call = self.tool_call.as_ref().map_or("", ToolCallId::as_str);
-        let mark = |set: bool, letter: &'static str| if set { letter } else { "" };
-        format!(
-            "{}|{}|{session}|{tool_call}|{}|{}|{}{}",
-            self.seconds,
-            self.start,
-            self.source,
-            self.event_type,
-            mark(self.resolved, "r"),
-            mark(self.high_risk, "h"),
-        )
+        .name();
+        WINDOW_SECONDS.map(|seconds| {
+            let mut name = String::with_capacity(cell.len() + 24);
+            let _ = write!(name, "{seconds}|{}", start(at, seconds));
+            name.push_str(&cell);
+            name
+        })
     }
 
     /// Reads a name.
@@ -88,9 +94,71 @@ impl Window {
     }
 }
 
+/// First second of the window of an instant.
+fn start(at: EventTime, seconds: u32) -> i64 {
+    let second = at.as_nanos().div_euclid(NANOS_PER_SECOND);
+    second - second.rem_euclid(i64::from(seconds))
+}
+
+/// What a cell counts, whatever its window.
+struct Cell<'c> {
+    session: &'c str,
+    tool_call: &'c str,
+    source: &'c str,
+    event_type: &'c str,
+    resolved: bool,
+    high_risk: bool,
+}
+
+impl Cell<'_> {
+    /// The end of a cell's name.
+    fn name(&self) -> String {
+        let mut name = String::with_capacity(96);
+        for part in [self.session, self.tool_call, self.source, self.event_type] {
+            name.push(SEPARATOR);
+            name.push_str(part);
+        }
+        name.push(SEPARATOR);
+        name.push_str(if self.resolved { "r" } else { "" });
+        name.push_str(if self.high_risk { "h" } else { "" });
+        name
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_counted_once_for_each_length() {
+        let event = TelemetryEvent {
+            source: SourceName::FALCO,
+            native_id: None,
+            op: None,
+            clock: crate::telemetry::EventClock::Realtime,
+            host: None,
+            identity: crate::RuntimeIdentity::default(),
+            body: crate::TelemetryBody::Spawn(crate::telemetry::SpawnSeen { child: None }),
+            result: crate::CallResult::Unknown,
+            class: None,
+            detection: None,
+            scope: crate::ScopeIds {
+                tool_call: Some(ToolCallId::new("t").expect("an id")),
+                ..crate::ScopeIds::default()
+            },
+            correlation: crate::Correlation::unresolved(false),
+            flags: Vec::new(),
+            context_dropped: Vec::new(),
+            untimed_key: None,
+            raw: None,
+        };
+        let names = Window::names_of(EventTime::from_nanos(-1), &event);
+        assert_eq!(names, ["10|-10||t|falco_jsonl|process_fork|", "60|-60||t|falco_jsonl|process_fork|"]);
+        for (name, seconds) in names.iter().zip(WINDOW_SECONDS) {
+            let window = Window::parse(name).expect("it reads back");
+            assert_eq!((window.seconds, window.name().as_str()), (seconds, name.as_str()));
+        }
+    }
 
     #[test]
     fn names_read_back() {

@@ -16,7 +16,7 @@ use agentprov_store::{Durability, Location, Prepared, Store};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,7 +29,7 @@ const RISKY_PROCESSES: u64 = 50;
 /// What an ingest may take at most, however long its input is.
 const MAX_PEAK_KIB: u64 = 150 * 1024;
 
-/// Makes rows as they are read, so that the input takes no memory.
+/// Makes rows as they are written, so that they take no memory.
 struct Rows {
     next: u64,
     end: u64,
@@ -139,8 +139,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn rows(events: u64, bindings: u64) -> Rows {
-    Rows { next: 0, end: events, bindings, buffer: String::new(), given: 0 }
+/// Every mode reads the same file.
+fn write_rows(folder: &Path, events: u64, bindings: u64) -> std::io::Result<PathBuf> {
+    let path = folder.join("rows.jsonl");
+    let mut rows = Rows { next: 0, end: events, bindings, buffer: String::new(), given: 0 };
+    std::io::copy(&mut rows, &mut std::fs::File::create(&path)?)?;
+    Ok(path)
 }
 
 /// The subject. Every event has to be there, bound and judged.
@@ -160,10 +164,11 @@ fn take_in(folder: &Path, events: u64, bindings: u64) -> Result<(f64, String), B
         table: Arc::new(ClassTable::builtin().clone()),
     };
     let judge = Box::new(TelemetryJudge::new(Arc::new(load(None)?)));
+    let input = write_rows(folder, events, bindings)?;
     let clock = || EventTime::from_nanos(BASE + 1_000_000_000_000);
     let mut bound = 0u64;
     let begun = Instant::now();
-    let summary = ingest(&store, rows(events, bindings), &request, judge, &clock, &mut |row| {
+    let summary = ingest(&store, std::fs::File::open(&input)?, &request, judge, &clock, &mut |row| {
         bound += u64::from(row.correlation_method == Some("cgroup_time_window:cgroup_id+time"));
     })?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -184,8 +189,7 @@ fn take_in(folder: &Path, events: u64, bindings: u64) -> Result<(f64, String), B
 
 /// The same rows from a file, parsed and counted by `jq`.
 fn parse(folder: &Path, events: u64, bindings: u64) -> Result<(f64, String), Box<dyn Error>> {
-    let path = folder.join("rows.jsonl");
-    std::io::copy(&mut rows(events, bindings), &mut std::fs::File::create(&path)?)?;
+    let path = write_rows(folder, events, bindings)?;
     let begun = Instant::now();
     let output = Command::new("jq").args(["-n", "reduce inputs as $row (0; . + 1)"]).arg(&path).output()?;
     let seconds = begun.elapsed().as_secs_f64();

@@ -104,9 +104,8 @@ impl RuleJudge {
     }
 
     /// A secret that was read taints its reader, whatever the rules say.
-    fn taint_reader(&mut self, fact: &Fact, event: &PolicyEvent) {
-        let secret = crate::rules::secret_of(event, self.rules.table());
-        let holds = secret.is_some_and(|secret| secret.severity >= SecretLevel::Medium);
+    fn taint_reader(&mut self, fact: &Fact, event: &PolicyEvent, secret: Option<SecretLevel>) {
+        let holds = secret >= Some(SecretLevel::Medium);
         if let Some(process) = fact.process.filter(|_| holds && event.reads && !event.failed) {
             self.taint.mark(process, fact.at, &self.processes);
         }
@@ -214,7 +213,7 @@ impl Judge for RuleJudge {
         let rules = Arc::clone(&self.rules);
         let judgement = rules.judge(&event, self.mode);
         self.processes.learn(fact);
-        self.taint_reader(fact, &event);
+        self.taint_reader(fact, &event, judgement.secret);
         self.taint.spread(fact, &self.processes);
         if judgement.intended == Verdict::Allow {
             return;

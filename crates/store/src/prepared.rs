@@ -3,6 +3,10 @@
 use agentprov_log::{Hash, leaf_hash};
 use agentprov_model::index::CountName;
 use agentprov_model::{Content, ContentId, EventId, EventTime, Fact, GitBlobId, Kept, What};
+use std::cell::RefCell;
+
+/// Bytes that a thread keeps for the next body.
+const LARGE_DRAFT: usize = 64 << 10;
 
 /// Everything that the writer needs of a fact. Preparing costs no lock, so any thread may do it.
 #[derive(Clone, Debug)]
@@ -19,7 +23,16 @@ pub struct Prepared {
 impl Prepared {
     /// Serialises and hashes the fact.
     pub fn new(fact: &Fact) -> Self {
-        let body = fact.to_body();
+        thread_local! {
+            /// Where bodies are written, whose length is not known before: each then gets as much memory as it needs.
+            static DRAFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        let body = DRAFT.with_borrow_mut(|draft| {
+            draft.clear();
+            draft.shrink_to(LARGE_DRAFT);
+            fact.write_body(draft);
+            draft.as_slice().to_vec()
+        });
         Self::from_stored(fact, body)
     }
 

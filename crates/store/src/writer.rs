@@ -13,7 +13,7 @@ use agentprov_model::ids::EVENT_TIME_SHIFT;
 use agentprov_model::index::CountName;
 use agentprov_model::{AttemptNo, RunId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::collections::btree_map::Entry;
 
 /// What a commit waits for.
@@ -81,11 +81,11 @@ struct Touched {
 }
 
 /// Counts of a batch. Most facts have the names of the fact before, and those are few: a short list is searched faster
-/// than a tree. Windows of telemetry have many names.
+/// than a table. Windows of telemetry have many names.
 #[derive(Default)]
 struct Tallies {
     first: Vec<(CountName, u64)>,
-    others: BTreeMap<CountName, u64>,
+    others: HashMap<CountName, u64, foldhash::fast::RandomState>,
 }
 
 impl Tallies {
@@ -109,9 +109,11 @@ impl Tallies {
         first.or_else(|| self.others.get(count).copied()).unwrap_or(0)
     }
 
-    fn into_sorted(mut self) -> BTreeMap<CountName, u64> {
-        self.others.extend(self.first);
-        self.others
+    /// In the order of the table in the store, so that neighbours are written together.
+    fn into_sorted(self) -> Vec<(CountName, u64)> {
+        let mut all: Vec<_> = self.first.into_iter().chain(self.others).collect();
+        all.sort_unstable();
+        all
     }
 }
 

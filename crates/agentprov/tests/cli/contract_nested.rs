@@ -108,6 +108,12 @@ const NAMED: &[(&str, &str)] = &[
         "id run_id session_id process_id snapshot_id risk_signal_id policy_decision_id action_type target_type target_id \
          status result_ref payload created_at",
     ),
+    ("TALLY", "passed:i failed:i skipped:i"),
+    (
+        "ITEM",
+        "batch_id? index:i job_id? shard_id? run_id? attempt_id? tool_call_id? process_id? workdir? command? status exit_code:i \
+         wall_ms:i changed_file_count:i changed_files?[] error? evidence_manifest_command? explain_command?",
+    ),
     ("ROWS", "read:i ingested:i skipped:i failed:i"),
     ("IDS", "run_id session_id tool_call_id process_id snapshot_id"),
     (

@@ -252,3 +252,31 @@ fn without_a_baseline_no_list_of_deviations_is_called_empty() {
         assert_eq!(document["baseline"]["state"], "no baseline learned", "{which:?}");
     }
 }
+
+#[test]
+fn the_timeline_of_a_tool_call_holds_what_was_reported_and_judged_of_it() {
+    let place = Place::new();
+    place.bind("R", "T", &["--pid", "42"]);
+    place.bind("R", "U", &["--pid", "43"]);
+    let metadata = "\"event_type\":\"network_connect\",\"dst_ip\":\"169.254.169.254\",\"dst_port\":80,\"pid\"";
+    let other = [row("x", 7, &format!("{metadata}:43")), row("y", 8, "\"event_type\":\"execve\",\"pid\":43")].concat();
+    place.ingest(&[rows(), other].concat(), &[]);
+    let timeline = |more: &[&str]| place.run([&["timeline", "--run", "R", "--json"], more].concat()).ok().json();
+    let types = |document: &Value| -> Vec<String> {
+        let rows = document["events"].as_array().expect("rows").iter();
+        let mut types: Vec<String> = rows.map(|row| row["type"].as_str().expect("a type").to_owned()).collect();
+        assert_eq!(document["total_count"], types.len());
+        types.sort();
+        types
+    };
+    let document = timeline(&["--tool-call", "U"]);
+    let expected = ["execve", "metadata_ip", "policy_decision", "response_action", "risk_signal", "scope_bound"];
+    assert_eq!(types(&document), expected);
+    for row in document["events"].as_array().expect("rows").iter().filter(|row| row["type"] != "scope_bound") {
+        assert_eq!(row["tool_call_id"], "U", "{row:#}");
+    }
+    assert_eq!(types(&timeline(&["--tool-call", "T", "--type", "policy_decision"])), ["policy_decision"; 2]);
+    assert_eq!(types(&timeline(&["--tool-call", "U", "--type", "policy_decision"])), ["policy_decision"]);
+    let wrong = place.run(["timeline", "--run", "R", "--tool-call", "V"]);
+    assert_eq!(wrong.status, 1, "{}", wrong.stderr);
+}

@@ -11,6 +11,7 @@ mod births_and_deaths;
 mod bounded;
 mod complete;
 mod contract;
+mod contract_batches;
 mod contract_nested;
 mod contract_telemetry;
 mod crash;

@@ -10,7 +10,7 @@ use super::head::for_each_head;
 use crate::error::GraphError;
 use crate::scope_context::Scopes;
 use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{AttemptNo, Fact, ProcessId};
+use agentprov_model::{AttemptNo, ProcessId};
 use agentprov_store::{Position, Reader, RunRow, Seq, StoreError};
 
 /// Looking up the time of one fact costs about as much as walking this many rows of the order index.
@@ -46,8 +46,8 @@ impl Members {
         })?;
         lists.sort_by_key(Vec::len);
         let mut members = lists.into_iter().reduce(|few, many| intersect(&few, &many));
-        if let Some(attempt) = filter.attempt {
-            members = within_attempt(reader, run, &scopes.ranges(size), attempt, members, size)?;
+        if let Some(call) = &filter.call {
+            members = call.narrow(reader, run, scopes, members, size)?;
         }
         Ok(members.map_or(Self::All, Self::List))
     }
@@ -90,18 +90,19 @@ impl Members {
     }
 }
 
-/// Facts of an attempt lie between its start and its end. Where the ranges of attempts overlap, each fact in
-/// there is asked; else the range is the answer. `None` stands for all facts.
-fn within_attempt(
+/// Facts of an attempt lie between its start and its end. Where the ranges of attempts overlap, or others stand between
+/// (`mixed`), each fact in there is asked; else the range is the answer. `None` stands for all facts.
+pub(super) fn within_attempt(
     reader: &Reader,
     run: &RunRow,
     ranges: &[(AttemptNo, Seq, Seq)],
     attempt: AttemptNo,
     members: Option<Vec<Seq>>,
+    mixed: bool,
     size: u64,
 ) -> Result<Option<Vec<Seq>>, GraphError> {
     let Some(&(_, from, to)) = ranges.iter().find(|range| range.0 == attempt) else { return Ok(Some(Vec::new())) };
-    let shared = ranges.iter().any(|&(other, start, end)| other != attempt && start <= to && from <= end);
+    let shared = mixed || ranges.iter().any(|&(other, start, end)| other != attempt && start <= to && from <= end);
     if !shared && members.is_none() && from == 0 && to + 1 >= size {
         return Ok(None);
     }
@@ -222,13 +223,6 @@ impl TimelineFilter {
             visit(IndexKey { kind: KeyKind::Type, value: kind.name().as_bytes() })?;
         }
         Ok(())
-    }
-
-    /// True where the fact really passes: posting keys are hashes.
-    pub(super) fn lets_through(&self, fact: &Fact) -> bool {
-        self.attempt.is_none_or(|attempt| fact.attempt == attempt)
-            && self.process.is_none_or(|process| fact.process == Some(process))
-            && self.kind.is_none_or(|kind| fact.event_type() == kind)
     }
 }
 

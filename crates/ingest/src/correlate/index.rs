@@ -6,16 +6,19 @@ use agentprov_model::telemetry::{Authority, BindingEnded};
 use agentprov_model::{BindingId, Confidence, EventTime, Method, RunId, RuntimeIdentity, ScopeBinding, ScopeIds};
 use std::collections::HashMap;
 
+/// Every event asks several of these.
+type Index<K, V = Windows> = HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Bindings in memory.
 #[derive(Debug, Default)]
 pub struct BindingIndex {
     bindings: Vec<ScopeBinding>,
-    by_id: HashMap<BindingId, usize>,
-    by_process: HashMap<String, Windows>,
-    by_key: HashMap<(u32, u64), Windows>,
-    by_cgroup: HashMap<String, Windows>,
-    by_container: HashMap<String, Windows>,
-    by_pid: HashMap<u32, Windows>,
+    by_id: Index<BindingId, usize>,
+    by_process: Index<String>,
+    by_key: Index<(u32, u64)>,
+    by_cgroup: Index<String>,
+    by_container: Index<String>,
+    by_pid: Index<u32>,
 }
 
 /// Bindings of one identity in the order of their beginnings, each with the latest end up to and including it: a
@@ -137,25 +140,26 @@ impl BindingIndex {
         at: EventTime,
         given: &ScopeIds,
     ) -> Vec<&ScopeBinding> {
-        let numbers: Vec<usize> = match method {
-            Method::ProcessId => match given.process.as_ref().and_then(|id| self.by_process.get(id.as_str())) {
-                Some(windows) => windows.all().collect(),
-                None => Vec::new(),
-            },
+        let windows = match method {
+            Method::ProcessId => given.process.as_ref().and_then(|id| self.by_process.get(id.as_str())),
             Method::ProcessKey => {
                 let key = identity.tgid.or(identity.pid).zip(identity.start_ticks);
-                covering(key.and_then(|key| self.by_key.get(&key)), at)
+                key.and_then(|key| self.by_key.get(&key))
             }
-            Method::Cgroup => covering(identity.cgroup.as_ref().and_then(|id| self.by_cgroup.get(id)), at),
+            Method::Cgroup => identity.cgroup.as_ref().and_then(|id| self.by_cgroup.get(id)),
             Method::Container => {
                 let prefix = identity.container.as_deref().map(container_prefix);
-                covering(prefix.and_then(|prefix| self.by_container.get(prefix)), at)
+                prefix.and_then(|prefix| self.by_container.get(prefix))
             }
-            Method::Pid => covering(identity.tgid.or(identity.pid).and_then(|pid| self.by_pid.get(&pid)), at),
-            Method::ProvidedContext | Method::Unresolved => Vec::new(),
+            Method::Pid => identity.tgid.or(identity.pid).and_then(|pid| self.by_pid.get(&pid)),
+            Method::ProvidedContext | Method::Unresolved => None,
         };
-        let found = numbers.into_iter().filter_map(|number| self.bindings.get(number));
-        found.filter(|binding| fits(method, binding, identity, at)).collect()
+        let Some(windows) = windows else { return Vec::new() };
+        let binding = |number: usize| self.bindings.get(number).filter(|binding| fits(method, binding, identity, at));
+        match method {
+            Method::ProcessId => windows.all().filter_map(binding).collect(),
+            _ => windows.covering(at).filter_map(binding).collect(),
+        }
     }
 
     /// Runs that have a binding open at the instant.
@@ -180,10 +184,6 @@ impl BindingIndex {
             })
             .collect()
     }
-}
-
-fn covering(windows: Option<&Windows>, at: EventTime) -> Vec<usize> {
-    windows.map(|windows| windows.covering(at).collect()).unwrap_or_default()
 }
 
 fn fits(method: Method, binding: &ScopeBinding, identity: &RuntimeIdentity, at: EventTime) -> bool {

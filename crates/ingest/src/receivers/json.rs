@@ -30,7 +30,10 @@ impl<'t> Json<'t> {
     /// # Errors
     /// When the text is no JSON, nests deeper than 128, or an object has a key twice.
     pub fn parse(text: &'t str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let value = deserializer.deserialize_any(JsonVisitor { expected: ROW_KEYS })?;
+        deserializer.end()?;
+        Ok(value)
     }
 
     /// Member of an object.
@@ -86,11 +89,18 @@ impl<'t> Json<'t> {
 
 impl<'de: 't, 't> Deserialize<'de> for Json<'t> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor).map(|value: Json<'de>| value)
+        deserializer.deserialize_any(JsonVisitor::default()).map(|value: Json<'de>| value)
     }
 }
 
-struct JsonVisitor;
+#[derive(Default)]
+struct JsonVisitor {
+    /// Keys for which an object gets room at once. For the row itself only: a stranger's row can hold any number of others.
+    expected: usize,
+}
+
+/// Rows of sensors have about this many keys.
+const ROW_KEYS: usize = 16;
 
 /// Objects with more keys than this look for doubles by hash.
 const FEW_KEYS: usize = 24;
@@ -139,7 +149,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
-        let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::new();
+        let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::with_capacity(self.expected);
         let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
         while let Some(Key(key)) = map.next_key()? {
             let doubled = if members.len() < FEW_KEYS {
@@ -165,7 +175,7 @@ struct Key<'t>(Cow<'t, str>);
 
 impl<'de: 't, 't> Deserialize<'de> for Key<'t> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_str(JsonVisitor)? {
+        match deserializer.deserialize_str(JsonVisitor::default())? {
             Json::Text(text) => Ok(Key(text)),
             _ => Err(de::Error::custom("a key that is no string")),
         }

@@ -14,9 +14,32 @@ use std::sync::OnceLock;
 /// Recognises the shapes of known secrets. Cheap to clone; the patterns are compiled once.
 #[derive(Clone, Copy, Debug)]
 pub struct Redactor {
-    /// Says in one pass which rules match; nearly every text matches none. Absent where few texts come, for compiling it
-    /// takes longer than looking at them.
-    any: Option<&'static RegexSet>,
+    /// Absent where few texts come, for compiling it takes longer than looking at them.
+    many: Option<&'static ForMany>,
+}
+
+/// What is worth compiling for many texts.
+#[derive(Debug)]
+struct ForMany {
+    /// The words without which no rule matches, all in one: nearly every text holds none of them. In lower case, as the
+    /// texts must be: so few literals are looked for many bytes at a time.
+    words: Regex,
+    /// Says in one pass which rules match.
+    rules: RegexSet,
+}
+
+impl ForMany {
+    fn compile() -> Result<Self, regex::Error> {
+        let all: Vec<&str> = RULES.iter().flat_map(|rule| rule.needs).copied().collect();
+        // Where a word holds another one, that one is enough.
+        let is_needed = |word: &&&str| !all.iter().any(|other| other.len() < word.len() && word.contains(other));
+        let words: Vec<String> = all.iter().filter(is_needed).map(|word| regex::escape(word)).collect();
+        let sources = RULES.iter().map(|rule| rule.pattern);
+        Ok(Self {
+            words: RegexBuilder::new(&words.join("|")).unicode(false).build()?,
+            rules: RegexSetBuilder::new(sources).unicode(false).build()?,
+        })
+    }
 }
 
 /// The pattern of a rule, compiled when it is first needed.
@@ -49,27 +72,22 @@ impl Default for Redactor {
 impl Redactor {
     /// The redactor with all rules, for many texts.
     pub fn new() -> Self {
-        static ANY: OnceLock<RegexSet> = OnceLock::new();
-        let sources = RULES.iter().map(|rule| rule.pattern);
-        let any = ANY.get_or_init(|| {
-            RegexSetBuilder::new(sources).unicode(false).build().expect("the rules compile, a test sees to it")
-        });
-        Self { any: Some(any) }
+        static MANY: OnceLock<ForMany> = OnceLock::new();
+        Self { many: Some(MANY.get_or_init(|| ForMany::compile().expect("the rules compile, a test sees to it"))) }
     }
 
     /// The same rules for a few texts: only those are compiled that may match.
     pub const fn for_few_texts() -> Self {
-        Self { any: None }
+        Self { many: None }
     }
 
     /// Rules that may match the text, in their order.
     fn candidates(&self, text: &[u8]) -> Vec<usize> {
-        match self.any {
-            Some(any) => any.matches(text).into_iter().collect(),
-            None => {
-                let lower = text.to_ascii_lowercase();
-                (0..RULES.len()).filter(|index| may_match(&RULES[*index], &lower)).collect()
-            }
+        let lower = text.to_ascii_lowercase();
+        match self.many {
+            Some(many) if !many.words.is_match(&lower) => Vec::new(),
+            Some(many) => many.rules.matches(text).into_iter().collect(),
+            None => (0..RULES.len()).filter(|index| may_match(&RULES[*index], &lower)).collect(),
         }
     }
 

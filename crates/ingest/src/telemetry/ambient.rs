@@ -17,23 +17,6 @@ pub fn ambient_run(host: &str, source: &SourceName) -> RunId {
     RunId::new(format!("{AMBIENT}/{host}/{source}")).unwrap_or_else(|_| unknown_source(&host))
 }
 
-/// Finds ambient logs for row after row. The name of the last one is kept: rows that follow one another mostly share it.
-#[derive(Debug, Default)]
-pub(super) struct AmbientLogs {
-    last: Option<(String, SourceName, RunId)>,
-}
-
-impl AmbientLogs {
-    pub(super) fn of(&mut self, host: &str, source: &SourceName) -> RunId {
-        if let Some((_, _, run)) = self.last.as_ref().filter(|(of, by, _)| of == host && by == source) {
-            return run.clone();
-        }
-        let run = ambient_run(host, source);
-        self.last = Some((host.to_owned(), source.clone(), run.clone()));
-        run
-    }
-}
-
 /// A source's name may be `.` or `..`, which no id may hold as a segment.
 fn unknown_source(host: &str) -> RunId {
     RunId::new(format!("{AMBIENT}/{host}/_")).expect("a host in plain characters makes an id")
@@ -42,16 +25,6 @@ fn unknown_source(host: &str) -> RunId {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn kept_names_are_those_of_their_rows() {
-        let mut logs = AmbientLogs::default();
-        let rows =
-            [("a", SourceName::FALCO), ("a", SourceName::FALCO), ("b", SourceName::FALCO), ("b", SourceName::NATIVE)];
-        for (host, source) in rows {
-            assert_eq!(logs.of(host, &source), ambient_run(host, &source));
-        }
-    }
 
     #[test]
     fn any_host_makes_an_id() {

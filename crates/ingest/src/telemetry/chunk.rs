@@ -3,6 +3,7 @@
 use super::row::RowResult;
 use agentprov_model::{EventId, EventTime, RunId, SourceName};
 use agentprov_store::Prepared;
+use std::ops::Range;
 
 /// Events in one transaction: about 20 ms of writing.
 pub(super) const CHUNK_EVENTS: usize = 4096;
@@ -21,8 +22,8 @@ pub(super) struct Chunk {
     pub(super) new_logs: Vec<RunId>,
     pub(super) entries: Vec<Entry>,
     pub(super) rows: Vec<RowResult>,
-    /// Bytes of raw rows in the entries.
-    pub(super) raw_bytes: usize,
+    /// Raw rows of the entries, one behind the other.
+    pub(super) raw: Vec<u8>,
 }
 
 /// One fact.
@@ -38,13 +39,22 @@ pub(super) struct EventEntry {
     pub(super) id: EventId,
     pub(super) at: EventTime,
     pub(super) source: SourceName,
-    /// The row as it is kept.
-    pub(super) raw: Option<Vec<u8>>,
+    /// Where in the chunk the row stands as it is kept.
+    pub(super) raw: Option<Range<usize>>,
 }
 
 impl Chunk {
     pub(super) fn is_full(&self) -> bool {
-        self.entries.len() >= CHUNK_EVENTS || self.rows.len() >= CHUNK_ROWS || self.raw_bytes >= CHUNK_BYTES
+        self.entries.len() >= CHUNK_EVENTS || self.rows.len() >= CHUNK_ROWS || self.raw.len() >= CHUNK_BYTES
+    }
+
+    /// The chunk without what was in it; its memory is used again.
+    pub(super) fn cleared(mut self) -> Self {
+        self.new_logs.clear();
+        self.entries.clear();
+        self.rows.clear();
+        self.raw.clear();
+        self
     }
 
     pub(super) fn is_empty(&self) -> bool {

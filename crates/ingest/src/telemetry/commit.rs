@@ -66,14 +66,14 @@ impl Committer {
         Self { writer, blobs, logs: Vec::new(), known: 0, all_ids: Sha256::new() }
     }
 
-    pub(super) fn commit(&mut self, chunk: Chunk, on_row: &mut dyn FnMut(&RowResult)) -> Result<(), StoreError> {
-        let Chunk { new_logs, entries, rows, .. } = chunk;
-        self.logs.extend(new_logs.into_iter().map(Log::new));
+    pub(super) fn commit(&mut self, chunk: &mut Chunk, on_row: &mut dyn FnMut(&RowResult)) -> Result<(), StoreError> {
+        let Chunk { new_logs, entries, rows, raw } = chunk;
+        self.logs.extend(new_logs.drain(..).map(Log::new));
         if !entries.is_empty() {
             let (logs, blobs) = (&self.logs, &self.blobs);
             let appended =
-                self.writer.transaction(Durability::Process, |batch| append(batch, logs, blobs, &entries))?;
-            self.note(&entries, &appended);
+                self.writer.transaction(Durability::Process, |batch| append(batch, logs, blobs, entries, raw))?;
+            self.note(entries, &appended);
         }
         rows.iter().for_each(on_row);
         Ok(())
@@ -89,9 +89,9 @@ impl Committer {
                     leaf
                 }
             };
-            let id = event.id.to_string();
-            log.add(leaf, &id, event.at, &event.source);
-            hash_id(&mut self.all_ids, &id);
+            let id = event.id.to_text();
+            log.add(leaf, id.as_str(), event.at, &event.source);
+            hash_id(&mut self.all_ids, id.as_str());
         }
     }
 
@@ -193,7 +193,13 @@ fn batch_id(run: &RunId, request: &IngestRequest, input: &ContentId) -> Result<B
 }
 
 /// Appends the facts and keeps the raw rows of those that are new.
-fn append(batch: &mut Batch<'_>, logs: &[Log], blobs: &Blobs, entries: &[Entry]) -> Result<Vec<Appended>, StoreError> {
+fn append(
+    batch: &mut Batch<'_>,
+    logs: &[Log],
+    blobs: &Blobs,
+    entries: &[Entry],
+    kept: &[u8],
+) -> Result<Vec<Appended>, StoreError> {
     let mut runs: Vec<Option<RunNo>> = vec![None; logs.len()];
     let mut raw: Vec<RawRows> = (0..logs.len()).map(|_| RawRows::default()).collect();
     let mut appended = Vec::with_capacity(entries.len());
@@ -205,10 +211,11 @@ fn append(batch: &mut Batch<'_>, logs: &[Log], blobs: &Blobs, entries: &[Entry])
             None => *slot.insert(batch.open_run(&log.run)?),
         };
         let outcome = batch.append(run, &entry.fact)?;
-        if let (Appended::New(leaf), Some(EventEntryRaw { bytes, at })) = (outcome, raw_of(entry))
+        if let (Appended::New(leaf), Some(event)) = (outcome, &entry.event)
+            && let Some(bytes) = event.raw.clone().and_then(|place| kept.get(place))
             && let Some(rows) = raw.get_mut(entry.log)
         {
-            rows.add(leaf, bytes, at);
+            rows.add(leaf, bytes, event.at);
         }
         appended.push(outcome);
     }
@@ -219,16 +226,6 @@ fn append(batch: &mut Batch<'_>, logs: &[Log], blobs: &Blobs, entries: &[Entry])
         }
     }
     Ok(appended)
-}
-
-struct EventEntryRaw<'e> {
-    bytes: &'e [u8],
-    at: EventTime,
-}
-
-fn raw_of(entry: &Entry) -> Option<EventEntryRaw<'_>> {
-    let event = entry.event.as_ref()?;
-    Some(EventEntryRaw { bytes: event.raw.as_deref()?, at: event.at })
 }
 
 /// Raw rows of one log in one chunk.

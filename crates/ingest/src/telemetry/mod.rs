@@ -11,6 +11,7 @@ mod commit;
 mod follow;
 mod identity;
 mod loss;
+mod places;
 mod prepare;
 mod report;
 mod request;
@@ -24,7 +25,7 @@ pub use follow::{Follower, Piece};
 pub use report::{IngestReport, ReceiverSummary, RowDocument};
 pub use request::IngestRequest;
 pub use retention::{PruneReport, PruneRequest, prune};
-pub use row::{RowResult, RowStatus};
+pub use row::{IdentityKeys, RowResult, RowStatus};
 
 use crate::correlate::load_bindings;
 use crate::judge::Judge;
@@ -32,6 +33,7 @@ use crate::lines::LineReader;
 use agentprov_model::telemetry::RowTotals;
 use agentprov_model::{BatchId, ContentId, EventTime};
 use agentprov_store::{Store, StoreError};
+use chunk::Chunk;
 use commit::Committer;
 use prepare::Preparer;
 use std::io::Read;
@@ -91,20 +93,27 @@ pub fn ingest(
     let reader = store.reader()?;
     let mut committer = Committer::new(store.writer()?, store.blobs());
     let (queue, chunks) = crossbeam_channel::bounded(QUEUE);
+    // Chunks go back: memory is freed fastest by the thread that took it, and most of it is used again.
+    let (spent, emptied) = crossbeam_channel::bounded(QUEUE);
     std::thread::scope(|scope| {
         let worker = scope.spawn(move || {
             let mut lines = LineReader::new(input);
             let mut preparer = Preparer::new(request, bindings, reader, judge, clock);
-            preparer.run(&mut lines, &mut |chunk| queue.send(chunk).is_ok())?;
+            preparer.run(&mut lines, &mut |chunk| {
+                let sent = queue.send(chunk).is_ok();
+                let next = emptied.try_recv().map(Chunk::cleared).unwrap_or_default();
+                sent.then_some(next)
+            })?;
             let (digest, bytes) = lines.digest();
             Ok::<_, IngestError>((ContentId::from_bytes(digest), bytes, preparer.totals()))
         });
         let mut failed = None;
-        for chunk in &chunks {
-            if let Err(error) = committer.commit(chunk, on_row) {
+        for mut chunk in &chunks {
+            if let Err(error) = committer.commit(&mut chunk, on_row) {
                 failed = Some(error);
                 break;
             }
+            let _kept_by_nobody = spent.try_send(chunk);
         }
         // With the receiver gone the other thread stops at its next chunk.
         drop(chunks);

@@ -1,12 +1,12 @@
 //! From lines to facts that are ready for append.
 
 use super::IngestError;
-use super::ambient::{AmbientLogs, ambient_run};
-use super::chunk::{Chunk, Entry, EventEntry, LogNo};
+use super::chunk::{Chunk, Entry, EventEntry};
 use super::identity::{EventIdentity, StreamIdentity};
 use super::loss::gap;
+use super::places::{PlaceNo, Places};
 use super::request::IngestRequest;
-use super::row::{RowResult, RowStatus, identity_keys};
+use super::row::{IdentityKeys, RowResult, RowStatus};
 use crate::correlate::{BindingIndex, Resolved};
 use crate::judge::{Derived, Emit, Judge};
 use crate::lines::{Line, LineReader, MAX_LINE};
@@ -14,17 +14,15 @@ use crate::receivers::{DetectedFormat, Draft, Loss, Received, Receivers, RowErro
 use crate::redact::Redactor;
 use agentprov_model::telemetry::{RawRef, RowTotals};
 use agentprov_model::{
-    AttemptNo, Basis, ContentId, EventId, EventTime, Fact, IndexKey, KeyKind, ResolutionState, ResponseState, RunId,
+    AttemptNo, Basis, ContentId, EventId, EventTime, Fact, IndexKey, KeyKind, ResolutionState, ResponseState,
     TelemetryBody, Vantage, What,
 };
-use agentprov_store::{Prepared, Reader, RunNo, StoreError};
+use agentprov_store::{Prepared, Reader, StoreError};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::Read;
-
-/// Logs that one ingest opens: a stranger's host names must not fill the store with runs.
-const MAX_AMBIENT: usize = 256;
+use std::ops::Range;
 
 pub(super) struct Preparer<'r> {
     request: &'r IngestRequest,
@@ -35,19 +33,17 @@ pub(super) struct Preparer<'r> {
     clock: &'r (dyn Fn() -> EventTime + Sync),
     redactor: Redactor,
     stream: StreamIdentity,
-    ambient: AmbientLogs,
-    logs: HashMap<RunId, LogNo>,
-    /// Logs in which the rules were named.
-    judged: HashSet<RunId>,
+    places: Places,
     /// Responses that were asked for, and the logs of their events: how they end is told there.
-    requests: HashMap<EventId, RunId>,
-    /// Logs of the store when the ingest began.
-    stored: HashMap<RunId, Option<RunNo>>,
+    requests: HashMap<EventId, PlaceNo>,
     totals: RowTotals,
     /// Time of the last event: what a loss record without a time of its own stands beside.
     last_at: Option<EventTime>,
     chunk: Chunk,
 }
+
+/// Takes a chunk and gives an empty one; none where nobody takes any more.
+type Send<'s> = dyn FnMut(Chunk) -> Option<Chunk> + 's;
 
 /// The line that is being worked on.
 struct Row<'l> {
@@ -63,8 +59,8 @@ struct Appending {
     id: EventId,
     at: EventTime,
     recorded: EventTime,
-    log: RunId,
-    raw: Option<Vec<u8>>,
+    log: PlaceNo,
+    raw: Option<Range<usize>>,
     judging: Judging,
 }
 
@@ -93,11 +89,8 @@ impl<'r> Preparer<'r> {
             clock,
             redactor: Redactor::new(),
             stream: StreamIdentity::from(request.from_offset),
-            ambient: AmbientLogs::default(),
-            logs: HashMap::new(),
-            judged: HashSet::new(),
+            places: Places::default(),
             requests: HashMap::new(),
-            stored: HashMap::new(),
             totals: RowTotals::default(),
             last_at: None,
             chunk: Chunk::default(),
@@ -108,19 +101,15 @@ impl<'r> Preparer<'r> {
         self.totals
     }
 
-    /// Works through the input; `send` takes chunks and says whether to go on.
-    pub(super) fn run(
-        &mut self,
-        lines: &mut LineReader<impl Read>,
-        send: &mut dyn FnMut(Chunk) -> bool,
-    ) -> Result<(), IngestError> {
+    /// Works through the input; `send` takes chunks and gives an empty one where to go on.
+    pub(super) fn run(&mut self, lines: &mut LineReader<impl Read>, send: &mut Send<'_>) -> Result<(), IngestError> {
         let path = &self.request.path;
         let unreadable = |source| IngestError::Input { path: path.clone(), source };
         loop {
             // A live source may pause here: what it said so far is judged and kept at once.
             if lines.may_wait() {
                 self.steps(|judge, emit| judge.idle(emit));
-                if !self.chunk.is_empty() && !send(std::mem::take(&mut self.chunk)) {
+                if !self.chunk.is_empty() && !self.hand_over(send) {
                     return Ok(());
                 }
             }
@@ -129,12 +118,12 @@ impl<'r> Preparer<'r> {
                 Ok(None) => break,
                 // What came before the fault is kept.
                 Err(source) => {
-                    send(std::mem::take(&mut self.chunk));
+                    self.hand_over(send);
                     return Err(unreadable(source));
                 }
             };
             self.line(line)?;
-            if self.chunk.is_full() && !send(std::mem::take(&mut self.chunk)) {
+            if self.chunk.is_full() && !self.hand_over(send) {
                 return Ok(());
             }
         }
@@ -143,9 +132,17 @@ impl<'r> Preparer<'r> {
         }
         self.steps(|judge, emit| judge.finish(emit));
         if !self.chunk.is_empty() {
-            send(std::mem::take(&mut self.chunk));
+            self.hand_over(send);
         }
         Ok(())
+    }
+
+    /// Hands the chunk over; false where nobody takes it.
+    fn hand_over(&mut self, send: &mut Send<'_>) -> bool {
+        let next = send(std::mem::take(&mut self.chunk));
+        let goes_on = next.is_some();
+        self.chunk = next.unwrap_or_default();
+        goes_on
     }
 
     fn line(&mut self, line: Line<'_>) -> Result<(), StoreError> {
@@ -215,7 +212,7 @@ impl<'r> Preparer<'r> {
         result.event_type = Some(draft.event.event_type());
         result.source = Some(draft.event.source.clone());
         result.raw_event_id.clone_from(&draft.event.native_id);
-        result.identity_keys = identity_keys(&draft.event.identity);
+        result.identity = IdentityKeys::of(&draft.event.identity);
         result.correlation_method = Some(resolved.correlation.method_name());
         result.bound = resolved.correlation.state == ResolutionState::Bound;
         result.context_dropped.clone_from(&row.context);
@@ -225,18 +222,18 @@ impl<'r> Preparer<'r> {
             return Ok(());
         }
         let host = draft.event.host.as_deref().unwrap_or(&self.request.host);
-        let ambient = self.ambient.of(host, &draft.event.source);
+        let ambient = self.places.ambient(host, &draft.event.source);
         let Resolved { run, scope, correlation } = resolved;
-        let mut log = run.unwrap_or_else(|| ambient.clone());
+        let mut log = run.map_or(ambient, |run| self.places.of(&run));
         let mut id = identity.event_id(at);
         draft.event.scope = scope;
         draft.event.correlation = correlation;
-        let earlier = self.earlier(&ambient, &log, (id, at), &identity, draft.at.is_none())?;
+        let earlier = self.earlier(ambient, log, (id, at), &identity, draft.at.is_none())?;
         // What was judged when it was first appended is not judged by other lights now. Judged once more by the same, it
         // gives the same facts; but what was done must not be done again.
         let judging = match earlier {
             Some(_) => Judging::None,
-            None if self.judge.acts() && self.is_known(&log, &id)? => Judging::Recall,
+            None if self.judge.acts() && self.is_known(log, &id)? => Judging::Recall,
             None => Judging::Judge,
         };
         if let Some((known, place, then)) = earlier {
@@ -244,7 +241,7 @@ impl<'r> Preparer<'r> {
         }
         let raw = self.raw(&row, &mut draft, content);
         result.event_id = Some(id);
-        result.log = Some(log.clone());
+        result.log = Some(self.places.run(log).clone());
         self.close_at_exit(&draft, at, recorded);
         self.last_at = Some(at);
         result.decisions = self.append_event(Appending { id, at, recorded, log, raw, judging }, draft);
@@ -264,57 +261,48 @@ impl<'r> Preparer<'r> {
     /// time, and rows that stood in the ambient log before their scope was known.
     fn earlier(
         &mut self,
-        ambient: &RunId,
-        log: &RunId,
+        ambient: PlaceNo,
+        log: PlaceNo,
         (id, at): (EventId, EventTime),
         identity: &EventIdentity,
         untimed: bool,
-    ) -> Result<Option<(EventId, RunId, EventTime)>, StoreError> {
+    ) -> Result<Option<(EventId, PlaceNo, EventTime)>, StoreError> {
         for place in [ambient, log] {
-            let Some(run) = self.stored_run(place)? else { continue };
+            let Some(run) = self.places.stored(place, &self.reader)? else { continue };
             if untimed {
                 let key = identity.key();
                 let key = IndexKey { kind: KeyKind::Untimed, value: key.as_bytes() };
                 if let Some((_, fact)) = self.reader.facts_by_key(run, key)?.into_iter().next() {
-                    return Ok(Some((fact.id, place.clone(), fact.at)));
+                    return Ok(Some((fact.id, place, fact.at)));
                 }
             } else if place != log && self.reader.event(run, &id)?.is_some() {
-                return Ok(Some((id, place.clone(), at)));
+                return Ok(Some((id, place, at)));
             }
         }
         Ok(None)
     }
 
-    fn is_known(&mut self, log: &RunId, id: &EventId) -> Result<bool, StoreError> {
-        let Some(run) = self.stored_run(log)? else { return Ok(false) };
+    fn is_known(&mut self, log: PlaceNo, id: &EventId) -> Result<bool, StoreError> {
+        let Some(run) = self.places.stored(log, &self.reader)? else { return Ok(false) };
         Ok(self.reader.event(run, id)?.is_some())
     }
 
-    fn stored_run(&mut self, id: &RunId) -> Result<Option<RunNo>, StoreError> {
-        if let Some(known) = self.stored.get(id) {
-            return Ok(*known);
-        }
-        let found = self.reader.run(id)?.filter(|run| run.removed.is_none()).map(|run| run.no);
-        self.stored.insert(id.clone(), found);
-        Ok(found)
-    }
-
     /// The row as it is kept: secrets taken out.
-    fn raw(&self, row: &Row<'_>, draft: &mut Draft, content: [u8; 32]) -> Option<Vec<u8>> {
+    fn raw(&mut self, row: &Row<'_>, draft: &mut Draft, content: [u8; 32]) -> Option<Range<usize>> {
         let bytes = row.bytes.filter(|_| self.request.keep_raw)?;
-        let (kept, sha256) = match self.redactor.text(bytes).text {
-            Cow::Borrowed(text) => (text.to_vec(), content),
-            Cow::Owned(text) => {
-                let sha256 = Sha256::digest(&text).into();
-                (text, sha256)
-            }
+        let kept = self.redactor.text(bytes).text;
+        let sha256 = match &kept {
+            Cow::Borrowed(_) => content,
+            Cow::Owned(text) => Sha256::digest(text).into(),
         };
         draft.event.raw = Some(RawRef {
             sha256: ContentId::from_bytes(sha256),
             bytes: u32::try_from(kept.len()).unwrap_or(u32::MAX),
             line: Some(row.line),
         });
-        Some(kept)
+        let start = self.chunk.raw.len();
+        self.chunk.raw.extend_from_slice(&kept);
+        Some(start..self.chunk.raw.len())
     }
 
     /// Gives the decisions that the judge came to.
@@ -333,7 +321,7 @@ impl<'r> Preparer<'r> {
             self.judge.recall(&fact);
         }
         if judging == Judging::Judge {
-            self.say_rules(&log, at, recorded);
+            self.say_rules(log, at, recorded);
             self.judge.judge(&fact, &mut |by_judge| {
                 let ordinal = u32::try_from(derived.len()).unwrap_or(u32::MAX);
                 let id = EventId::derive(by_judge.at, &[b"derived", id.as_bytes(), &ordinal.to_be_bytes()]);
@@ -341,30 +329,29 @@ impl<'r> Preparer<'r> {
                 id
             });
         }
-        let no = self.log(log.clone());
-        self.chunk.raw_bytes += raw.as_ref().map_or(0, Vec::len);
+        let no = self.places.log(log, &mut self.chunk.new_logs);
         let event = Some(EventEntry { id, at, source, raw });
         self.chunk.entries.push(Entry { log: no, fact: Prepared::new(&fact), event });
         let is_decision = |(id, derived): &(EventId, Derived)| matches!(derived.what, What::Decision(_)).then_some(*id);
         let decisions = derived.iter().filter_map(is_decision).collect();
         for (id, by_judge) in derived {
-            self.append_derived(id, by_judge, Some(&log), recorded);
+            self.append_derived(id, by_judge, Some(log), recorded);
         }
         decisions
     }
 
     /// Appends what a judge derived: to the log of the event, or, where it is a step of a response that was asked for
     /// in another one, there.
-    fn append_derived(&mut self, id: EventId, derived: Derived, log: Option<&RunId>, recorded: EventTime) {
+    fn append_derived(&mut self, id: EventId, derived: Derived, log: Option<PlaceNo>, recorded: EventTime) {
         let step = if let What::ResponseAction(step) = &derived.what { Some(step) } else { None };
-        let asked = step.and_then(|step| self.requests.get(&step.request?)).cloned();
-        let Some(log) = asked.or_else(|| log.cloned()) else { return };
+        let asked = step.and_then(|step| self.requests.get(&step.request?)).copied();
+        let Some(log) = asked.or(log) else { return };
         if step.is_some_and(|step| step.state == ResponseState::Requested) {
-            self.requests.insert(id, log.clone());
+            self.requests.insert(id, log);
         }
         let fact = engine_fact(id, derived.at, recorded, Basis::Derived, derived.what);
         let fact = Prepared::new(&Fact { process: derived.process, ..fact });
-        let log = self.log(log);
+        let log = self.places.log(log, &mut self.chunk.new_logs);
         self.chunk.entries.push(Entry { log, fact, event: None });
     }
 
@@ -386,16 +373,15 @@ impl<'r> Preparer<'r> {
     }
 
     /// Says once in each log which rules look at what comes.
-    fn say_rules(&mut self, log: &RunId, at: EventTime, recorded: EventTime) {
-        if self.judged.contains(log) {
+    fn say_rules(&mut self, log: PlaceNo, at: EventTime, recorded: EventTime) {
+        if !self.places.is_first_judged(log) {
             return;
         }
-        self.judged.insert(log.clone());
         let Some(what) = self.judge.applied() else { return };
         let rules = serde_json::to_vec(&what).unwrap_or_default();
-        let id = EventId::derive(at, &[b"rules", log.as_str().as_bytes(), &rules]);
+        let id = EventId::derive(at, &[b"rules", self.places.run(log).as_str().as_bytes(), &rules]);
         let fact = engine_fact(id, at, recorded, Basis::Derived, what);
-        let log = self.log(log.clone());
+        let log = self.places.log(log, &mut self.chunk.new_logs);
         self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
     }
 
@@ -407,7 +393,8 @@ impl<'r> Preparer<'r> {
             self.bindings.close(&end);
             let id = EventId::derive(at, &[b"binding ended", end.binding.as_str().as_bytes()]);
             let fact = engine_fact(id, at, recorded, Basis::Derived, What::BindingEnded(end));
-            let log = self.log(run);
+            let log = self.places.of(&run);
+            let log = self.places.log(log, &mut self.chunk.new_logs);
             self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
         }
     }
@@ -417,41 +404,27 @@ impl<'r> Preparer<'r> {
         loss.at = loss.at.or(self.last_at);
         let content = Sha256::digest(row.bytes.unwrap_or(loss.detail.as_bytes())).into();
         let identity = self.stream.of(&loss.source, None, &content);
-        let mut runs: Vec<RunId> = match &self.request.provided.run {
-            Some(run) => vec![run.clone()],
-            None => self.bindings.runs_open_at(loss.at.unwrap_or(recorded)).into_iter().cloned().collect(),
+        let mut touched: Vec<PlaceNo> = match &self.request.provided.run {
+            Some(run) => vec![self.places.of(run)],
+            None => {
+                let open = self.bindings.runs_open_at(loss.at.unwrap_or(recorded)).into_iter();
+                open.map(|run| self.places.of(run)).collect()
+            }
         };
         if self.request.provided.run.is_none() {
-            runs.push(ambient_run(loss.host.as_deref().unwrap_or(&self.request.host), &loss.source));
+            touched.push(self.places.ambient(loss.host.as_deref().unwrap_or(&self.request.host), &loss.source));
         }
         let mut result = RowResult::of(row.line, RowStatus::Skipped, row.format).because(loss.detail.clone());
         result.source = Some(loss.source.clone());
         result.context_dropped.clone_from(&row.context);
         let fact = gap(loss, &identity, recorded);
         let prepared = Prepared::new(&fact);
-        for run in runs {
-            let log = self.log(run);
+        for place in touched {
+            let log = self.places.log(place, &mut self.chunk.new_logs);
             self.chunk.entries.push(Entry { log, fact: prepared.clone(), event: None });
         }
         self.totals.loss_records += 1;
         self.report(result);
-    }
-
-    fn log(&mut self, run: RunId) -> LogNo {
-        if let Some(&known) = self.logs.get(&run) {
-            return known;
-        }
-        let next = self.logs.len();
-        let is_ambient = run.as_str().starts_with(super::AMBIENT);
-        if is_ambient && next >= MAX_AMBIENT {
-            let other = ambient_run("_", &agentprov_model::SourceName::FILTERED);
-            if other != run {
-                return self.log(other);
-            }
-        }
-        self.logs.insert(run.clone(), next);
-        self.chunk.new_logs.push(run);
-        next
     }
 }
 

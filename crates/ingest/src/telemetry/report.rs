@@ -79,7 +79,7 @@ pub struct ReceiverSummary {
     pub event_types: BTreeMap<&'static str, u64>,
     /// Events by the kind of identity that they carry.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub identity_keys: BTreeMap<String, u64>,
+    pub identity_keys: BTreeMap<&'static str, u64>,
     /// Events that were tied to a scope.
     pub resolved: u64,
     /// Events that were not.
@@ -147,9 +147,8 @@ impl IngestReport {
             if let Some(kind) = row.event_type {
                 *summary.event_types.entry(kind.name()).or_default() += 1;
             }
-            for key in &row.identity_keys {
-                let name = key.split('=').next().unwrap_or(key);
-                *summary.identity_keys.entry(name.to_owned()).or_default() += 1;
+            for name in row.identity.names() {
+                *summary.identity_keys.entry(name).or_default() += 1;
             }
             let resolved = row.correlation_method.is_some() && row.bound;
             *if resolved { &mut summary.resolved } else { &mut summary.unresolved } += 1;
@@ -158,7 +157,11 @@ impl IngestReport {
         list(&mut self.policy_decision_ids, row.decisions.iter().copied());
         self.event_ids_truncated |= list(&mut self.event_ids, row.event_id);
         if !belated {
-            self.row_results_truncated |= list(&mut self.row_results, [RowDocument::of(row)]);
+            // Of the many rows that are not listed no document is made.
+            match self.row_results.len() < MAX_LISTED {
+                true => self.row_results.push(RowDocument::of(row)),
+                false => self.row_results_truncated = true,
+            }
         } else if let Ok(place) = self.row_results.binary_search_by_key(&row.line, |listed| listed.line) {
             self.row_results[place] = RowDocument::of(row);
         }
@@ -206,7 +209,7 @@ impl RowDocument {
             event_type: row.event_type.map(agentprov_model::EventType::name),
             source: row.source.as_ref().map(ToString::to_string),
             raw_event_id: row.raw_event_id.clone(),
-            identity_keys: row.identity_keys.clone(),
+            identity_keys: row.identity.texts(),
             correlation_method: row.correlation_method,
             context_dropped: row.context_dropped.clone(),
             error: row.error.clone(),

@@ -48,8 +48,8 @@ pub struct RowResult {
     pub source: Option<SourceName>,
     /// The id that the source gave it.
     pub raw_event_id: Option<String>,
-    /// Identities that a binding can match, `name=value`.
-    pub identity_keys: Vec<String>,
+    /// Identities that a binding can match.
+    pub identity: IdentityKeys,
     /// How it was tied to its scope.
     pub correlation_method: Option<&'static str>,
     /// It was tied to one scope.
@@ -73,7 +73,7 @@ impl RowResult {
             event_type: None,
             source: None,
             raw_event_id: None,
-            identity_keys: Vec::new(),
+            identity: IdentityKeys::default(),
             correlation_method: None,
             bound: false,
             decisions: Vec::new(),
@@ -88,8 +88,39 @@ impl RowResult {
     }
 }
 
-pub(super) fn identity_keys(identity: &RuntimeIdentity) -> Vec<String> {
-    let mut keys = Vec::with_capacity(4);
-    identity.visit(|name, value| keys.push(format!("{name}={value}")));
-    keys
+/// Identities of a row that a binding can match.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct IdentityKeys {
+    pid: Option<u32>,
+    tgid: Option<u32>,
+    ppid: Option<u32>,
+    cgroup: Option<String>,
+    container: Option<String>,
+}
+
+impl IdentityKeys {
+    pub(super) fn of(identity: &RuntimeIdentity) -> Self {
+        let RuntimeIdentity { pid, tgid, ppid, .. } = *identity;
+        Self { pid, tgid, ppid, cgroup: identity.cgroup.clone(), container: identity.container.clone() }
+    }
+
+    /// Names of those that the row has.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let has = [
+            ("pid", self.pid.is_some()),
+            ("tgid", self.tgid.is_some()),
+            ("ppid", self.ppid.is_some()),
+            ("cgroup_id", self.cgroup.is_some()),
+            ("container_id", self.container.is_some()),
+        ];
+        has.into_iter().filter_map(|(name, has)| has.then_some(name))
+    }
+
+    /// Each as `name=value`.
+    pub fn texts(&self) -> Vec<String> {
+        let number = |value: Option<u32>| value.map(|value| value.to_string());
+        let values =
+            [number(self.pid), number(self.tgid), number(self.ppid), self.cgroup.clone(), self.container.clone()];
+        self.names().zip(values.into_iter().flatten()).map(|(name, value)| format!("{name}={value}")).collect()
+    }
 }

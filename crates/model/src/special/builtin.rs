@@ -223,15 +223,15 @@ const PROGRAM_FOLDERS: &[&[u8]] = &[b"bin", b"sbin", b"lib", b"libexec", b"share
 
 /// True where a word of the file name says "secret" and the file is one of data.
 pub(super) fn is_secret_by_name(path: &Segments<'_>) -> bool {
-    let Some((name, folders)) = path.lower().split_last() else { return false };
-    if folders.iter().any(|folder| PROGRAM_FOLDERS.contains(&folder.as_slice())) {
-        return false;
-    }
-    let name = name.strip_prefix(b".").unwrap_or(name.as_slice());
+    let mut segments = path.all_lower();
+    let Some(name) = segments.next_back() else { return false };
+    let name = name.strip_prefix(b".").unwrap_or(name);
     let mut parts = name.rsplitn(2, |&byte| byte == b'.');
     let last = parts.next().unwrap_or_default();
     let is_data = parts.next().is_none() || DATA_EXTENSIONS.contains(&last) || SECRET_WORDS.contains(&last);
-    is_data && name.split(|byte| b"_-.".contains(byte)).any(|word| SECRET_WORDS.contains(&word))
+    is_data
+        && name.split(|byte| b"_-.".contains(byte)).any(|word| SECRET_WORDS.contains(&word))
+        && !segments.any(|folder| PROGRAM_FOLDERS.contains(&folder))
 }
 
 #[cfg(test)]

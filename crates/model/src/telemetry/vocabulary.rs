@@ -51,6 +51,11 @@ impl SourceName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name, copied only where a caller gave it.
+    pub(crate) fn to_name(&self) -> Cow<'static, str> {
+        self.0.clone()
+    }
 }
 
 impl fmt::Display for SourceName {

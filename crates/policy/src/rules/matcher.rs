@@ -4,7 +4,7 @@ use super::spec::{Access, Class, MatchSpec, Outcome, ScopeSpec};
 use crate::command::{WordPattern, Words, commands, wildcard};
 use crate::event::PolicyEvent;
 use agentprov_model::special::{self, Severity as SecretLevel};
-use agentprov_model::{ClassMatch, ClassTable, Destination};
+use agentprov_model::{ClassTable, Destination};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use regex::{Regex, RegexBuilder};
 
@@ -24,11 +24,12 @@ pub(super) struct Seen<'e> {
     destination: Option<Destination>,
     in_arguments: Vec<Destination>,
     secret: Option<SecretLevel>,
+    in_table: Option<SecretLevel>,
 }
 
 impl<'e> Seen<'e> {
     pub(super) fn new(event: &'e PolicyEvent, table: &ClassTable) -> Self {
-        let secret = secret_of(event, table).map(|found| found.severity);
+        let in_table = event.paths.iter().filter_map(|path| table.path(path)).map(|found| found.severity).max();
         Self {
             joined: event.args.join(" "),
             commands: all_commands(event),
@@ -39,9 +40,15 @@ impl<'e> Seen<'e> {
                 .flat_map(|text| hosts(text))
                 .filter_map(|host| class_of(host, table))
                 .collect(),
-            secret: secret.or((event.event_type == "secret_path").then_some(SecretLevel::High)),
+            in_table,
+            secret: in_table.or((event.event_type == "secret_path").then_some(SecretLevel::High)),
             event,
         }
+    }
+
+    /// What the table says about the paths; `None` for events without a secret one.
+    pub(super) fn in_table(&self) -> Option<SecretLevel> {
+        self.in_table
     }
 
     fn is_class(&self, class: Class) -> bool {
@@ -53,11 +60,6 @@ impl<'e> Seen<'e> {
             Class::Public => self.destination == Some(Destination::Public),
         }
     }
-}
-
-/// What the table says about the path; `None` for events without a secret path.
-pub(crate) fn secret_of(event: &PolicyEvent, table: &ClassTable) -> Option<ClassMatch> {
-    event.paths.iter().filter_map(|path| table.path(path)).max_by_key(|found| found.severity)
 }
 
 /// What kind of place a destination is, in any spelling; `None` for a name that says nothing about where it leads.
@@ -176,11 +178,12 @@ impl Matcher {
         let Seen { event, .. } = seen;
         let spec = &self.spec;
         given(&spec.secret_level, |level| seen.secret.is_some_and(|secret| secret.name() == level))
-            && self.paths.as_ref().is_none_or(|set| event.paths.iter().any(|path| set.is_match(path.as_bytes())))
             && given(&spec.access, |access| match access {
                 Access::Read => event.reads,
                 Access::Write => event.writes,
             })
+            // Last: the only one that takes time.
+            && self.paths.as_ref().is_none_or(|set| event.paths.iter().any(|path| set.is_match(path.as_bytes())))
     }
 
     fn arguments(&self, seen: &Seen<'_>) -> bool {

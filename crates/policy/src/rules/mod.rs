@@ -6,6 +6,5 @@ mod parse;
 mod set;
 pub mod spec;
 
-pub(crate) use matcher::secret_of;
 pub use parse::{RuleFile, parse};
 pub use set::{Judgement, RuleSet};

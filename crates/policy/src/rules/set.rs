@@ -4,6 +4,7 @@ use super::matcher::{Matcher, Seen};
 use super::parse::RuleFile;
 use super::spec::RuleSpec;
 use crate::event::PolicyEvent;
+use agentprov_model::special::Severity as SecretLevel;
 use agentprov_model::{ClassExtension, ClassTable, MatchedRule, RuleMode, Severity, Verdict};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -30,6 +31,8 @@ pub struct Judgement<'r> {
     pub matched: Vec<&'r RuleSpec>,
     /// The heaviest severity of the rules that matched.
     pub severity: Severity,
+    /// How secret the table says what the event names is.
+    pub(crate) secret: Option<SecretLevel>,
     mode: RuleMode,
 }
 
@@ -95,6 +98,7 @@ impl RuleSet {
             intended: matched.iter().map(|rule| rule.decision).max().unwrap_or(Verdict::Allow),
             severity: matched.iter().map(|rule| rule.severity).max().unwrap_or(Severity::Info),
             rule: decisive,
+            secret: seen.in_table(),
             matched,
             mode,
         }

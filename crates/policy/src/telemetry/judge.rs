@@ -11,6 +11,7 @@ use agentprov_model::{
     Verdict, What,
 };
 use sha2::{Digest, Sha256};
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -48,11 +49,9 @@ impl TelemetryJudge {
         self
     }
 
-    fn taint(&mut self, fact: &Fact, event: &PolicyEvent, doer: Key) {
-        let secret = crate::rules::secret_of(event, self.rules.table());
-        let holds = secret.is_some_and(|secret| secret.severity >= Severity::Medium);
+    fn taint(&mut self, fact: &Fact, doer: Key) {
         let full = self.tainted.len() >= MAX_REMEMBERED && !self.tainted.contains_key(&doer);
-        if holds && event.reads && !event.failed && !full {
+        if !full {
             let since = self.tainted.entry(doer).or_insert(fact.at);
             *since = (*since).min(fact.at);
         }
@@ -126,14 +125,19 @@ impl Judge for TelemetryJudge {
     fn judge(&mut self, fact: &Fact, emit: &mut Emit<'_>) {
         let What::Telemetry(told) = &fact.what else { return };
         let Some(mut event) = PolicyEvent::of_telemetry(fact, told) else { return };
-        let doer = doer(told);
-        event.tainted = self.tainted.get(&doer).is_some_and(|since| *since <= fact.at);
+        // Most events are of nobody who is asked about: naming who did it costs as much as half of the rules.
+        let known = OnceCell::new();
+        let doer = || *known.get_or_init(|| doer(told));
+        event.tainted = !self.tainted.is_empty() && self.tainted.get(&doer()).is_some_and(|since| *since <= fact.at);
         let rules = Arc::clone(&self.rules);
         let judgement = rules.judge(&event, self.mode);
-        self.taint(fact, &event, doer);
+        if judgement.secret >= Some(Severity::Medium) && event.reads && !event.failed {
+            self.taint(fact, doer());
+        }
         if judgement.intended == Verdict::Allow {
             return;
         }
+        let doer = doer();
         let object = event.object();
         let Some(decision) = decision(fact, &judgement, &rules, self.mode, object.clone()) else { return };
         let decision = emit(about_fact(fact, What::Decision(decision)));
