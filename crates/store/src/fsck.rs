@@ -12,6 +12,7 @@ use crate::prepared::Prepared;
 use crate::reader::{Reader, RunRow};
 use crate::store::Store;
 use crate::tail::TILE;
+use crate::version_runs;
 use agentprov_log::{Checkpoint, Frontier};
 use agentprov_model::{Fact, LeafSet};
 use digest::IndexDigest;
@@ -119,6 +120,7 @@ fn from_tiles(reader: &Reader, run: &RunRow) -> Result<Frontier, StoreError> {
 fn check_facts(reader: &Reader, run: &RunRow, report: &mut Report) -> Result<Frontier, StoreError> {
     let mut frontier = Frontier::new();
     let mut expected = IndexDigest::default();
+    let mut versions = version_runs::Expected::default();
     let mut counts: BTreeMap<(u8, Cow<'static, str>), u64> = BTreeMap::new();
     let mut tile: Vec<u8> = Vec::new();
     let mut tile_no = u64::MAX;
@@ -147,6 +149,7 @@ fn check_facts(reader: &Reader, run: &RunRow, report: &mut Report) -> Result<Fro
             Ok(fact) => {
                 let prepared = Prepared::from_stored(&fact, Vec::new());
                 expected.add_fact(seq, &prepared);
+                versions.add(&prepared);
                 for count in &prepared.counts {
                     *counts.entry((count.group as u8, count.name.clone())).or_default() += 1;
                 }
@@ -157,6 +160,9 @@ fn check_facts(reader: &Reader, run: &RunRow, report: &mut Report) -> Result<Fro
     })?;
     pass_pruned(reader, run, &pruned, run.size, &mut frontier)?;
     compare_indexes(reader, run, &expected, report)?;
+    if !versions.is_met(reader.connection(), run.no)? {
+        report.serious("index-mismatch", &run.id, "the index of versions lacks what the facts give");
+    }
     compare_counts(reader, run, &counts, report)?;
     Ok(frontier)
 }

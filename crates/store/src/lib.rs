@@ -26,6 +26,7 @@ pub mod state_head;
 pub mod store;
 pub mod tail;
 pub mod usage;
+mod version_runs;
 pub mod writer;
 
 pub use blobs::{BlobRow, Blobs};

@@ -1,5 +1,6 @@
 //! A fact made ready for append: serialised, hashed, its keys drawn out.
 
+use crate::version_runs::VersionKeys;
 use agentprov_log::{Hash, leaf_hash};
 use agentprov_model::index::CountName;
 use agentprov_model::{Content, ContentId, EventId, EventTime, Fact, GitBlobId, Kept, What};
@@ -18,6 +19,7 @@ pub struct Prepared {
     pub(crate) keys: Vec<(u8, u64)>,
     pub(crate) counts: Vec<CountName>,
     pub(crate) contents: Vec<KeptContent>,
+    pub(crate) versions: VersionKeys,
 }
 
 impl Prepared {
@@ -48,7 +50,16 @@ impl Prepared {
         let mut counts = Vec::with_capacity(3);
         fact.visit_counts(|count| counts.push(count));
         let leaf = leaf_hash(&body);
-        Self { id: fact.id, at: fact.at, body, leaf, keys, counts, contents: kept_contents(fact) }
+        Self {
+            id: fact.id,
+            at: fact.at,
+            body,
+            leaf,
+            keys,
+            counts,
+            contents: kept_contents(fact),
+            versions: VersionKeys::of(fact),
+        }
     }
 
     /// Length of the serialised fact, in bytes.

@@ -4,18 +4,21 @@ use crate::error::StoreError;
 use crate::ledger::LedgerEntry;
 use crate::store::Store;
 use crate::tail::TILE;
-use crate::{RunNo, Seq, position, postings, seq_of};
+use crate::{RunNo, Seq, position, postings, seq_of, version_runs};
 use agentprov_log::Hash;
 use agentprov_model::ids::EVENT_TIME_SHIFT;
-use agentprov_model::index::{CountGroup, IndexKey};
-use agentprov_model::{ContentId, EventId, EventTime, Fact, RunId};
+use agentprov_model::index::{CountGroup, IndexKey, KeyKind};
+use agentprov_model::{ContentId, EventId, EventTime, Fact, OsBytes, RunId};
 use rusqlite::{Connection, OptionalExtension, Row};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// Reads a store.
 pub struct Reader {
     store: Store,
     connection: Connection,
+    /// Look-ups in the postings of a run.
+    look_ups: Cell<u64>,
 }
 
 /// A run as the store knows it.
@@ -64,7 +67,7 @@ impl Reader {
         // A deferred transaction takes its snapshot at the first read and holds it.
         connection.execute_batch("BEGIN")?;
         let _: i64 = connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0))?;
-        Ok(Self { store, connection })
+        Ok(Self { store, connection, look_ups: Cell::new(0) })
     }
 
     /// The store read from.
@@ -287,7 +290,30 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn postings(&self, run: RunNo, key: IndexKey<'_>) -> Result<Vec<Seq>, StoreError> {
+        self.look_ups.set(self.look_ups.get() + 1);
         postings::look_up(&self.connection, run, key.kind as u8, key.hash())
+    }
+
+    /// How often this reader has asked the postings of a run: the work that a question over many runs makes.
+    pub fn look_ups(&self) -> u64 {
+        self.look_ups.get()
+    }
+
+    /// Runs that may hold a version of a path, or one that left a content behind, the oldest first. The others are not
+    /// asked, however many there are.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn runs_with_version(&self, key: IndexKey<'_>) -> Result<Vec<RunNo>, StoreError> {
+        version_runs::look_up(&self.connection, key)
+    }
+
+    /// Folders in which attempts ran, each once.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn workspaces(&self) -> Result<Vec<OsBytes>, StoreError> {
+        version_runs::workspaces(&self.connection)
     }
 
     /// The same over all runs, oldest run first.
@@ -295,8 +321,14 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn postings_everywhere(&self, key: IndexKey<'_>) -> Result<Vec<(RunNo, Vec<Seq>)>, StoreError> {
-        let mut statement = self.connection.prepare_cached("SELECT DISTINCT run FROM segment ORDER BY run")?;
-        let runs = statement.query_map([], |row| row.get(0).map(RunNo))?.collect::<Result<Vec<_>, _>>()?;
+        let runs = match key.kind {
+            // Only versions have these keys.
+            KeyKind::Content | KeyKind::GitBlob => self.runs_with_version(key)?,
+            _ => {
+                let mut statement = self.connection.prepare_cached("SELECT DISTINCT run FROM segment ORDER BY run")?;
+                statement.query_map([], |row| row.get(0).map(RunNo))?.collect::<Result<Vec<_>, _>>()?
+            }
+        };
         let mut found = Vec::new();
         for run in runs {
             let seqs = self.postings(run, key)?;

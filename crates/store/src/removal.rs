@@ -4,7 +4,7 @@ use crate::error::StoreError;
 use crate::ledger::{LedgerEntry, LedgerEvent, Removal};
 use crate::store::now;
 use crate::writer::{Durability, Writer};
-use crate::{RunNo, position};
+use crate::{RunNo, position, version_runs};
 use agentprov_model::{ContentId, RunId};
 use rusqlite::OptionalExtension;
 
@@ -112,6 +112,7 @@ fn drop_rows(connection: &rusqlite::Connection, run: RunNo) -> Result<Freed, Sto
     connection.execute("DELETE FROM posting WHERE run = ?1", [run.0])?;
     connection.execute("DELETE FROM segment WHERE run = ?1", [run.0])?;
     connection.execute("DELETE FROM tally WHERE run = ?1", [run.0])?;
+    version_runs::remove(connection, run)?;
     connection.execute("UPDATE run SET removed = ?2, body_bytes = 0 WHERE no = ?1", (run.0, now().as_nanos()))?;
     Ok(Freed { facts: facts as u64, body_bytes: body_bytes as u64, ..Freed::default() })
 }

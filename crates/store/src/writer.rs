@@ -317,6 +317,7 @@ impl Batch<'_> {
         for content in &fact.contents {
             self.use_content(run, content)?;
         }
+        fact.versions.write(self.connection, run)?;
         let touched = self.touched.entry(run).or_default();
         touched.body_bytes += fact.body.len() as u64;
         touched.postings.extend(fact.keys.iter().map(|&(kind, key)| Posting { kind, key, seq }));

@@ -4,6 +4,7 @@
 #[path = "../../../graph/tests/views/fixture.rs"]
 mod fixture;
 mod intake;
+mod many_runs;
 mod oracle;
 mod ownership;
 mod world;

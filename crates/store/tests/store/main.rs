@@ -6,3 +6,4 @@ mod fixture;
 mod look_up;
 mod queue;
 mod schema;
+mod version_runs;

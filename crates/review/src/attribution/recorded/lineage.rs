@@ -229,7 +229,7 @@ impl<'a> Lineage<'a> {
     ) -> Result<Vec<Rc<Text>>, AttributionError> {
         let mut found: Vec<Arrival> = Vec::new();
         for path in around.paths.iter() {
-            for run in 0..self.runs.list.len() {
+            for run in self.runs.holding(path)?.iter().copied() {
                 found.extend(self.runs.of_path(run, path)?.iter().filter(|one| one.version.at < until).cloned());
             }
         }

@@ -43,13 +43,8 @@ impl<'a> Recordings<'a> {
         repository: Option<&'a Repository>,
         log: &'a GitLog,
     ) -> Result<Self, AttributionError> {
-        let runs = Runs::load(reader)?;
-        let mut workspaces: Vec<OsBytes> = Vec::new();
-        for attempt in runs.list.iter().flat_map(|run| &run.attempts) {
-            if !workspaces.contains(&attempt.started.workspace) {
-                workspaces.push(attempt.started.workspace.clone());
-            }
-        }
+        let runs = Runs::new(reader);
+        let workspaces = runs.workspaces()?;
         let lineage = Lineage::new(runs, repository, log);
         Ok(Self { lineage, workspaces, by_origin: HashMap::new(), programs: HashMap::new() })
     }
@@ -87,12 +82,13 @@ impl<'a> Recordings<'a> {
         let Some(repository) = self.lineage.repository else { return Ok(Rc::from([])) };
         let root = OsBytes::from(repository.root().as_os_str().as_bytes());
         let mut names = vec![repository.absolute(path)];
-        for workspace in &self.workspaces {
-            for top in tops(workspace, path).into_iter().filter(|top| *top != root.as_bytes()) {
-                let name = OsBytes::new([top, b"/", path.as_bytes()].concat());
-                if !names.contains(&name) && self.is_same_file(repository, &name)? {
-                    names.push(name);
-                }
+        let tops = self.workspaces.iter().flat_map(|workspace| tops(workspace, path));
+        let elsewhere = tops.filter(|top| *top != root.as_bytes());
+        let candidates: Vec<OsBytes> =
+            elsewhere.map(|top| OsBytes::new([top, b"/", path.as_bytes()].concat())).collect();
+        for name in candidates {
+            if !names.contains(&name) && self.is_same_file(repository, &name)? {
+                names.push(name);
             }
         }
         Ok(names.into())
@@ -100,16 +96,14 @@ impl<'a> Recordings<'a> {
 
     /// Whether a file of another folder is the same file of another clone: a content that was recorded there is in this
     /// repository too. Equal names alone prove nothing.
-    fn is_same_file(&self, repository: &Repository, name: &OsBytes) -> Result<bool, AttributionError> {
+    fn is_same_file(&mut self, repository: &Repository, name: &OsBytes) -> Result<bool, AttributionError> {
         const ASKED: usize = 16;
         let mut blobs: Vec<GitBlobId> = Vec::new();
-        for run in 0..self.lineage.runs.list.len() {
-            for arrival in self.lineage.runs.peek_path(run, name)? {
-                let states = [&arrival.version.before, &arrival.version.after];
-                let contents = states.into_iter().filter_map(|state| state.content());
-                // An empty file is in every repository.
-                blobs.extend(contents.filter(|content| content.size > 0).filter_map(|content| content.git));
-            }
+        for arrival in self.lineage.runs.peek_path(name)? {
+            let states = [&arrival.version.before, &arrival.version.after];
+            let contents = states.into_iter().filter_map(|state| state.content());
+            // An empty file is in every repository.
+            blobs.extend(contents.filter(|content| content.size > 0).filter_map(|content| content.git));
         }
         blobs.sort_unstable();
         blobs.dedup();
@@ -148,7 +142,7 @@ impl<'a> Recordings<'a> {
         }
         let only = if writers.len() == 1 { writers.pop() } else { None };
         let (process_id, command) = only.map(|writer| (writer.process_id, writer.command)).unzip();
-        let run = &self.lineage.runs.list[writing.run];
+        let run = self.lineage.runs.get(writing.run);
         let attempt = run.attempts.iter().find(|attempt| attempt.no == version.attempt);
         let started = attempt.map(|attempt| &attempt.started);
         let deed = Deed {

@@ -25,7 +25,7 @@ pub(super) fn removals(
     }
     let id = lineage.learn(&old);
     for name in names {
-        for run in 0..lineage.runs.list.len() {
+        for run in lineage.runs.holding(name)?.iter().copied() {
             let versions = lineage.runs.of_path(run, name)?;
             let starts_here = |state: &FileState| state.content().is_some_and(|content| content.sha256 == id);
             // The last time that the file had the content from which the change starts.

@@ -5,7 +5,8 @@ use agentprov_graph::attempts::{Attempt, attempts};
 use agentprov_graph::versions::Version;
 use agentprov_graph::{GraphError, ProcessTable};
 use agentprov_model::{Content, ContentId, EventTime, IndexKey, KeyKind, OsBytes, ProcessId};
-use agentprov_store::{Reader, RunRow, Seq};
+use agentprov_store::{Reader, RunNo, RunRow, Seq};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,26 +25,76 @@ pub(super) struct Run {
     processes: Option<ProcessTable>,
 }
 
-/// Every run that still has its facts.
+/// The runs that were asked so far. Those that hold nothing of what is looked for are never opened.
 pub(super) struct Runs<'a> {
     reader: &'a Reader,
-    pub(super) list: Vec<Run>,
+    list: Vec<Run>,
+    /// Places in the list; none for a run that has no facts any more or recorded no processes.
+    places: HashMap<RunNo, Option<usize>>,
     by_path: HashMap<(usize, OsBytes), Rc<[Arrival]>>,
+    holding: HashMap<OsBytes, Rc<[usize]>>,
     by_content: HashMap<ContentId, Rc<[Arrival]>>,
 }
 
 impl<'a> Runs<'a> {
-    pub(super) fn load(reader: &'a Reader) -> Result<Self, AttributionError> {
-        let rows = reader.runs().map_err(GraphError::from)?;
-        let mut list = Vec::with_capacity(rows.len());
-        for row in rows.into_iter().filter(|row| row.removed.is_none()) {
-            let attempts = attempts(reader, &row)?;
+    pub(super) fn new(reader: &'a Reader) -> Self {
+        Self {
+            reader,
+            list: Vec::new(),
+            places: HashMap::new(),
+            by_path: HashMap::new(),
+            holding: HashMap::new(),
+            by_content: HashMap::new(),
+        }
+    }
+
+    /// Folders in which attempts ran.
+    pub(super) fn workspaces(&self) -> Result<Vec<OsBytes>, AttributionError> {
+        Ok(self.reader.workspaces().map_err(GraphError::from)?)
+    }
+
+    /// A run that was asked.
+    pub(super) fn get(&self, run: usize) -> &Run {
+        &self.list[run]
+    }
+
+    /// Runs that have versions with this key, the newest first.
+    fn runs_with(&mut self, key: IndexKey<'_>) -> Result<Vec<usize>, AttributionError> {
+        let mut runs = self.reader.runs_with_version(key).map_err(GraphError::from)?;
+        runs.reverse();
+        let mut places = Vec::with_capacity(runs.len());
+        for run in runs {
+            places.extend(self.open(run)?);
+        }
+        Ok(places)
+    }
+
+    fn open(&mut self, no: RunNo) -> Result<Option<usize>, AttributionError> {
+        if let Some(known) = self.places.get(&no) {
+            return Ok(*known);
+        }
+        let row = self.reader.run_by_no(no).map_err(GraphError::from)?.filter(|row| row.removed.is_none());
+        let mut place = None;
+        if let Some(row) = row {
+            let attempts = attempts(self.reader, &row)?;
             // A run without attempts recorded no processes, hence no versions with writers.
             if !attempts.is_empty() {
-                list.push(Run { row, attempts, processes: None });
+                place = Some(self.list.len());
+                self.list.push(Run { row, attempts, processes: None });
             }
         }
-        Ok(Self { reader, list, by_path: HashMap::new(), by_content: HashMap::new() })
+        self.places.insert(no, place);
+        Ok(place)
+    }
+
+    /// Runs that have versions of an absolute path, the newest first.
+    pub(super) fn holding(&mut self, path: &OsBytes) -> Result<Rc<[usize]>, AttributionError> {
+        if let Some(known) = self.holding.get(path) {
+            return Ok(known.clone());
+        }
+        let found: Rc<[usize]> = self.runs_with(IndexKey { kind: KeyKind::Path, value: path.as_bytes() })?.into();
+        self.holding.insert(path.clone(), found.clone());
+        Ok(found)
     }
 
     /// Versions of an absolute path in a run, in append order.
@@ -67,11 +118,14 @@ impl<'a> Runs<'a> {
         }
         let key = IndexKey { kind: KeyKind::Content, value: content.as_bytes() };
         let mut found = Vec::new();
-        for run in 0..self.list.len() {
+        for run in self.runs_with(key)? {
             found.extend(self.versions(run, key)?);
         }
         found.retain(|arrival| arrival.version.after.content().is_some_and(|after| after.sha256 == *content));
-        found.sort_by_key(|arrival| (arrival.version.at, arrival.run, arrival.version.seq));
+        // Of equal times the newer run comes first.
+        let order =
+            |arrival: &Arrival| (arrival.version.at, Reverse(self.list[arrival.run].row.no), arrival.version.seq);
+        found.sort_by_key(order);
         let found: Rc<[Arrival]> = found.into();
         self.by_content.insert(*content, found.clone());
         Ok(found)
@@ -127,9 +181,12 @@ impl<'a> Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// Versions of an absolute path in a run, without keeping them.
-    pub(super) fn peek_path(&self, run: usize, path: &OsBytes) -> Result<Vec<Arrival>, AttributionError> {
-        let mut found = self.versions(run, IndexKey { kind: KeyKind::Path, value: path.as_bytes() })?;
+    /// Versions of an absolute path in all runs, without keeping them.
+    pub(super) fn peek_path(&mut self, path: &OsBytes) -> Result<Vec<Arrival>, AttributionError> {
+        let mut found = Vec::new();
+        for run in self.holding(path)?.iter() {
+            found.extend(self.versions(*run, IndexKey { kind: KeyKind::Path, value: path.as_bytes() })?);
+        }
         found.retain(|arrival| arrival.version.path == *path);
         Ok(found)
     }

@@ -1,0 +1,91 @@
+//! Which runs hold a version: kept at append, made for older stores, missed by `fsck`, gone with the run.
+
+use crate::fixture::{Place, fact, run};
+use agentprov_model::content::GitSha1;
+use agentprov_model::index::{IndexKey, KeyKind};
+use agentprov_model::*;
+use agentprov_store::{Durability, Prepared, RunNo, Store, fsck};
+
+fn version(number: u64, path: &str, byte: u8) -> Fact {
+    let content = Content {
+        sha256: ContentId::from_bytes([byte; 32]),
+        git: Some(GitBlobId::Sha1(GitSha1::from_bytes([byte; 20]))),
+        size: 1,
+        kept: Kept::HashOnly(HashOnly::TooLarge),
+    };
+    let what = What::FileVersion(FileVersion {
+        path: path.into(),
+        workspace_path: None,
+        before: FileState::Missing,
+        after: FileState::File { content, mode: 0o644 },
+        writers: Vec::new(),
+        cause: VersionCause::Closed,
+    });
+    Fact { what, ..fact("versions", number) }
+}
+
+/// Three runs: two with versions of one path, of which one leaves the content of the third.
+fn filled(place: &Place) -> Store {
+    let store = place.store();
+    let rows = [("r1", "/w/a", 1), ("r2", "/w/a", 2), ("r3", "/w/b", 2)];
+    for (number, (name, path, byte)) in (0..).zip(rows) {
+        let write = |batch: &mut agentprov_store::Batch<'_>| {
+            let no = batch.open_run(&run(name))?;
+            batch.append(no, &Prepared::new(&version(number, path, byte)))?;
+            // An open of the other path is no version of it.
+            batch.append(no, &Prepared::new(&fact("opens", number)))
+        };
+        store.writer().expect("a writer").transaction(Durability::Process, write).expect("facts");
+    }
+    store
+}
+
+fn found(store: &Store, kind: KeyKind, value: &[u8]) -> Vec<i64> {
+    let reader = store.reader().expect("a reader");
+    let runs = reader.runs_with_version(IndexKey { kind, value }).expect("runs");
+    runs.into_iter().map(|RunNo(no)| no).collect()
+}
+
+fn assert_indexed(store: &Store) {
+    assert_eq!(found(store, KeyKind::Path, b"/w/a"), [1, 2]);
+    assert_eq!(found(store, KeyKind::Path, b"/w/opens/0"), Vec::<i64>::new());
+    assert_eq!(found(store, KeyKind::Content, &[2; 32]), [2, 3]);
+    assert_eq!(found(store, KeyKind::GitBlob, &[1; 20]), [1]);
+}
+
+#[test]
+fn the_runs_of_a_path_and_of_a_content_are_known() {
+    let place = Place::new();
+    let store = filled(&place);
+    assert_indexed(&store);
+    let reader = store.reader().expect("a reader");
+    let key = IndexKey { kind: KeyKind::Content, value: &[2; 32] };
+    let everywhere = reader.postings_everywhere(key).expect("postings");
+    assert_eq!(everywhere, [(RunNo(2), vec![0]), (RunNo(3), vec![0])]);
+    assert_eq!(reader.look_ups(), 2, "the first run is not asked");
+    store.writer().expect("a writer").remove_run(&run("r2"), "jo", "a test").expect("it goes");
+    assert_eq!(found(&store, KeyKind::Path, b"/w/a"), [1]);
+}
+
+#[test]
+fn a_store_from_before_the_index_gets_it_when_it_is_opened() {
+    let place = Place::new();
+    drop(filled(&place));
+    let sql = place.sql();
+    sql.execute_batch("DROP TABLE version_run; DROP TABLE workspace; PRAGMA user_version = 2").expect("an older store");
+    drop(sql);
+    let store = place.store();
+    assert_indexed(&store);
+    assert!(fsck::check(&store, &mut |_, _| {}).expect("a check").is_clean());
+}
+
+#[test]
+fn an_entry_that_is_missing_is_damage() {
+    let place = Place::new();
+    let store = filled(&place);
+    assert!(fsck::check(&store, &mut |_, _| {}).expect("a check").is_clean());
+    place.sql().execute("DELETE FROM version_run WHERE run = 3", []).expect("a statement");
+    let report = fsck::check(&store, &mut |_, _| {}).expect("a check");
+    let codes: Vec<_> = report.problems.iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, ["index-mismatch"], "{report:?}");
+}
