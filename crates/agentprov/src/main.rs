@@ -8,6 +8,7 @@ mod arguments;
 mod commands;
 mod context;
 mod failure;
+mod remote;
 mod render;
 
 use clap::Parser;
