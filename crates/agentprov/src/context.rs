@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::global::Global;
+use crate::remote::Remote;
 use crate::render::{self, Clock};
 use agentprov_graph::{Selected, select_run};
 use agentprov_ingest::hooks::DrainError;
@@ -17,15 +18,27 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) fn new(global: Global) -> Result<Self, Failure> {
-        if let Some(url) = &global.daemon_url {
-            return Err(Failure::usage(format!("--daemon-url {url}: this version works on the local store only"))
-                .hint("leave out --daemon-url and unset AGENTPROV_DAEMON_URL"));
-        }
         Ok(Self { global })
     }
 
+    /// The daemon to ask for a document, where one is named.
+    pub(crate) fn remote(&self, json: bool) -> Result<Option<Remote>, Failure> {
+        let Some(url) = &self.global.daemon_url else { return Ok(None) };
+        if !json {
+            return Err(Failure::usage(format!("--daemon-url {url}: a daemon gives documents, and text is asked for"))
+                .hint("add --json, or leave out --daemon-url and unset AGENTPROV_DAEMON_URL"));
+        }
+        Remote::new(url).map(Some)
+    }
+
     /// Where the store is, or would be made.
+    ///
+    /// A daemon that is named must not be passed over: what is here may be something else.
     pub(crate) fn location(&self) -> Result<Location, Failure> {
+        if let Some(url) = &self.global.daemon_url {
+            return Err(Failure::usage(format!("--daemon-url {url}: this command works on the local store only"))
+                .hint("leave out --daemon-url and unset AGENTPROV_DAEMON_URL"));
+        }
         match &self.global.data_dir {
             Some(dir) => Ok(Location::chosen(absolute(dir)?)),
             None => Ok(Location::find(&current_dir()?)),

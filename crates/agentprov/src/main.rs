@@ -10,6 +10,7 @@ mod context;
 mod failure;
 mod global;
 mod hook_message;
+mod remote;
 mod render;
 mod run_name;
 

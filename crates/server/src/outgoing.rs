@@ -10,6 +10,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(30);
 /// Bytes of an answer that is read as a document.
 const MAX_DOCUMENT: u64 = 16 << 20;
+/// Bytes of a document of what was recorded.
+const MAX_RECORDINGS: u64 = 1 << 30;
 /// Bytes of an answer that says what went wrong.
 const MAX_PROBLEM: u64 = 4096;
 
@@ -72,6 +74,29 @@ impl Endpoint {
             request = request.header("Authorization", login);
         }
         answered(request.send(body)).map(|_| ())
+    }
+
+    /// Sends a body with its signature. Anything but a status of success is an error.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub(crate) fn post_signed(&self, signature: &str, body: &[u8]) -> Result<(), String> {
+        let request = self.agent.post(&self.base).header("Content-Type", "application/json");
+        answered(request.header("X-Agentprov-Signature", signature).send(body)).map(|_| ())
+    }
+
+    /// Asks for a document of another daemon. Gives status and body, whatever the status is.
+    ///
+    /// # Errors
+    /// What went wrong on the way.
+    pub fn answer(&self, target: &str, login: Option<&str>) -> Result<(u16, Vec<u8>), String> {
+        let mut request = self.agent.get(format!("{}{target}", self.base));
+        if let Some(login) = login {
+            request = request.header("Authorization", login);
+        }
+        let mut response = request.call().map_err(|error| error.to_string())?;
+        let body = response.body_mut().with_config().limit(MAX_RECORDINGS).read_to_vec();
+        Ok((response.status().as_u16(), body.map_err(|error| error.to_string())?))
     }
 
     /// Asks for a document.

@@ -2,7 +2,7 @@
 
 use crate::analysis::Analyst;
 use crate::error::ServerError;
-use crate::export::Watch;
+use crate::export::{Export, Watch};
 use agentprov_ingest::reviews::note_decision;
 use agentprov_model::{EventTime, ReviewDecision};
 use agentprov_store::{Claimed, Queue, Store, StoreError};
@@ -18,6 +18,9 @@ const MAX_ATTEMPTS: u32 = 5;
 const IDLE: Duration = Duration::from_secs(2);
 /// How long the end of the service waits for what is being done; the rest is taken up at the next start.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How far work steps back behind answers, of 19.
+const WORK_NICENESS: i32 = 10;
 
 /// What the workers and those who call them share.
 #[derive(Debug, Default)]
@@ -47,7 +50,16 @@ impl Bell {
 pub struct Workers {
     bell: Arc<Bell>,
     threads: Vec<JoinHandle<()>>,
-    watch: Option<Watch>,
+    watches: Watches,
+}
+
+/// How handing on goes, for each receiver that there is.
+#[derive(Clone, Debug, Default)]
+pub struct Watches {
+    /// The file or database.
+    pub export: Option<Watch>,
+    /// The receiver of notices.
+    pub webhook: Option<Watch>,
 }
 
 /// Tells workers that there is work.
@@ -65,6 +77,12 @@ impl Caller {
     pub fn alive(&self) -> usize {
         self.0.alive.load(Ordering::Relaxed)
     }
+}
+
+/// Lets the thread that answers requests go before this one. Where the system does not allow that, work is done all the same.
+pub(crate) fn yield_to_answers() {
+    // On Linux this is about the calling thread alone.
+    let _ = rustix::process::setpriority_process(None, WORK_NICENESS);
 }
 
 /// The time.
@@ -86,24 +104,27 @@ impl Workers {
             let (mut queue, analyst, bell) = (store.queue()?, Arc::clone(analyst), Arc::clone(&bell));
             let store = store.clone();
             let started = std::thread::Builder::new().name(format!("analysis-{number}")).spawn(move || {
+                yield_to_answers();
                 bell.alive.fetch_add(1, Ordering::Relaxed);
                 work(&store, &mut queue, &analyst, &bell);
                 bell.alive.fetch_sub(1, Ordering::Relaxed);
             });
             threads.push(started.map_err(|source| ServerError::System { action: "start a thread", source })?);
         }
-        let mut watch = None;
-        if let Some(export) = analyst.settings.export.clone() {
-            let (thread, watching) = crate::export::start(store, export, Arc::clone(&bell))?;
+        let mut hand_on = |export: &Option<Export>| -> Result<Option<Watch>, ServerError> {
+            let Some(export) = export.clone() else { return Ok(None) };
+            let (thread, watch) = crate::export::start(store, export, Arc::clone(&bell))?;
             threads.push(thread);
-            watch = Some(watching);
-        }
-        Ok(Self { bell, threads, watch })
+            Ok(Some(watch))
+        };
+        let settings = &analyst.settings;
+        let watches = Watches { export: hand_on(&settings.export)?, webhook: hand_on(&settings.webhook)? };
+        Ok(Self { bell, threads, watches })
     }
 
     /// How handing over goes, where something is handed over.
-    pub fn watch(&self) -> Option<Watch> {
-        self.watch.clone()
+    pub fn watches(&self) -> Watches {
+        self.watches.clone()
     }
 
     /// How to tell them that there is work.

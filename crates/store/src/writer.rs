@@ -13,8 +13,8 @@ use agentprov_model::ids::EVENT_TIME_SHIFT;
 use agentprov_model::index::CountName;
 use agentprov_model::{AttemptNo, RunId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
-use std::collections::{BTreeMap, HashMap};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a commit waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

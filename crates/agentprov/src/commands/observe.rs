@@ -89,6 +89,11 @@ impl Observe {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         match self {
             Self::Summary(command) => {
+                if let Some(remote) = context.remote(command.about.json)? {
+                    let run = command.about.run.name().map(str::to_owned);
+                    return remote
+                        .print("/v1/observe/summary", &[("run", run), ("top", Some(command.top.to_string()))]);
+                }
                 let (reader, selected) = command.about.open(context)?;
                 command.about.print(&observe_summary(&reader, &selected.run, command.top)?)
             }

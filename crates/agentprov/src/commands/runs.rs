@@ -24,6 +24,9 @@ const COMMAND_WIDTH: usize = 40;
 
 impl Runs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
+        if let Some(remote) = context.remote(self.json)? {
+            return remote.print("/v1/runs", &[("all", self.all.then(|| "true".to_owned()))]);
+        }
         let reader = context.store()?.reader()?;
         let document = runs(&reader, self.all, &agentprov_capture::is_alive)?;
         if self.json {

@@ -36,6 +36,14 @@ pub(crate) struct Listing {
 
 impl Security {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let (path, listing) = match &self {
+            Self::Risks(listing) => ("/v1/security/risks", listing),
+            Self::Responses(listing) => ("/v1/security/responses", listing),
+            Self::Deviations(listing) => ("/v1/security/deviations", listing),
+        };
+        if let Some(remote) = context.remote(listing.json)? {
+            return remote.print(path, &[("run", listing.run.name().map(str::to_owned))]);
+        }
         match self {
             Self::Risks(listing) => risks(&listing, context)?,
             Self::Responses(listing) => responses(&listing, context)?,

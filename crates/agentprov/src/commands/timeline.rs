@@ -48,6 +48,21 @@ enum View {
 
 impl Timeline {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
+        if let Some(remote) = context.remote(self.json)? {
+            let view = matches!(self.view, View::Causality).then(|| "causality".to_owned());
+            return remote.print(
+                "/v1/timeline",
+                &[
+                    ("run", self.run.name().map(str::to_owned)),
+                    ("tool_call", self.tool_call),
+                    ("process", self.process),
+                    ("type", self.kind),
+                    ("limit", Some(self.limit.to_string())),
+                    ("cursor", self.cursor),
+                    ("view", view),
+                ],
+            );
+        }
         let (reader, selected) = context.run(self.run.name())?;
         let query = TimelineQuery {
             tool_call: self.tool_call,

@@ -10,7 +10,7 @@ mod text;
 
 pub(crate) use clock::Clock;
 pub(crate) use columns::Columns;
-pub(crate) use json::json;
+pub(crate) use json::{json, reindented};
 pub(crate) use outline::outline;
 pub(crate) use progress::progress_bar;
 pub(crate) use quantity::{bytes, count, duration_ns};

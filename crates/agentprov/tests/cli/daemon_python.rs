@@ -49,7 +49,7 @@ fn the_service_keeps_to_its_description() {
             .args(["-c", program, "--config-file", &format!("{SCRIPTS}/schemathesis.toml"), "run"])
             .arg(format!("http://{}/openapi.json", daemon.address))
             .args(["--header", &format!("Authorization: Bearer {}", daemon.token)])
-            .args(["--seed", "7", "--max-examples", if full { "500" } else { "40" }, "--continue-on-failure"]);
+            .args(["--seed", "7", "--max-examples", if full { "500" } else { "20" }, "--continue-on-failure"]);
     });
     if let Some(output) = output {
         let said = Said::of(&output).ok();

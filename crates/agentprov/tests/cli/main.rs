@@ -21,6 +21,8 @@ mod daemon_export;
 mod daemon_findings;
 mod daemon_github;
 mod daemon_python;
+mod daemon_recordings;
+mod daemon_webhook;
 mod demo;
 mod detectors;
 mod evasion;

@@ -79,6 +79,8 @@ pub const KNOWN_SETTINGS: &[(&str, Setting)] = &[
     ("TIMESERIES_USER", Setting::Elsewhere),
     ("TIMESERIES_WAREHOUSE", Setting::Elsewhere),
     ("TRACE", Setting::Elsewhere),
+    ("WEBHOOK_KEY", Setting::Secret),
+    ("WEBHOOK_URL", Setting::Elsewhere),
     ("WRITE_RESPONSE_PATH", Setting::Elsewhere),
 ];
 

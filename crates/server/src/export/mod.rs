@@ -9,8 +9,10 @@
 mod clickhouse;
 mod cursor;
 mod events;
+mod webhook;
 
 pub use clickhouse::ClickHouse;
+pub use webhook::Webhook;
 
 use crate::error::ServerError;
 use crate::workers::Bell;
@@ -37,6 +39,8 @@ pub enum Sink {
     File(PathBuf),
     /// A database.
     ClickHouse(ClickHouse),
+    /// A receiver of notices.
+    Webhook(Webhook),
 }
 
 /// What is handed on, and how.
@@ -78,11 +82,27 @@ impl Watch {
 /// [`ServerError`] when the cursor can't be read or no thread can be started.
 pub(crate) fn start(store: &Store, export: Export, bell: Arc<Bell>) -> Result<(JoinHandle<()>, Watch), ServerError> {
     let watch = Watch::default();
-    let mut exporter =
-        Exporter { queue: store.queue()?, cursor: Cursor::read(store.dir())?, export, watch: watch.clone() };
-    let thread = std::thread::Builder::new().name("export".into()).spawn(move || exporter.run(&bell));
+    let name = export.sink.name();
+    let (queue, mut cursor) = (store.queue()?, Cursor::read(store.dir(), name)?);
+    if matches!(export.sink, Sink::Webhook(_)) {
+        pass_over_what_was(&queue, &mut cursor)?;
+    }
+    let mut exporter = Exporter { queue, cursor, export, watch: watch.clone() };
+    let thread = std::thread::Builder::new().name(name.into()).spawn(move || exporter.run(&bell));
     let thread = thread.map_err(|source| ServerError::System { action: "start a thread", source })?;
     Ok((thread, watch))
+}
+
+/// A receiver that is new is not told of what ended before.
+fn pass_over_what_was(queue: &Queue, cursor: &mut Cursor) -> Result<(), ServerError> {
+    if !cursor.is_new() {
+        return Ok(());
+    }
+    let mut last = cursor.after();
+    while let Some((no, _)) = queue.ended_after(last, ROWS)?.last() {
+        last = *no;
+    }
+    cursor.advance(last).map_err(|source| ServerError::System { action: "keep how far notices are", source })
 }
 
 struct Exporter {
@@ -142,15 +162,28 @@ impl Exporter {
 
     fn events(&self, row: &JobRow) -> Result<Vec<Value>, String> {
         let output = self.queue.output(&row.id).map_err(|error| error.to_string())?;
-        events::events(row, output.as_deref()).map_err(|error| error.to_string())
+        let events = match &self.export.sink {
+            Sink::Webhook(webhook) => webhook.notice(row, output.as_deref()).map(|notice| vec![notice]),
+            Sink::File(_) | Sink::ClickHouse(_) => events::events(row, output.as_deref()),
+        };
+        events.map_err(|error| error.to_string())
     }
 }
 
 impl Sink {
+    /// What the thread and the file of the cursor are named by.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::File(_) | Self::ClickHouse(_) => "export",
+            Self::Webhook(_) => "webhook",
+        }
+    }
+
     fn send(&self, events: &[Value]) -> Result<(), String> {
         match self {
             Self::File(path) => append(path, events).map_err(|error| format!("{}: {error}", path.display())),
             Self::ClickHouse(database) => database.send(events),
+            Self::Webhook(webhook) => events.iter().try_for_each(|notice| webhook.send(notice)),
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use crate::analysis::Analyst;
 use crate::error::ServerError;
-use crate::export::Watch;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
-use crate::workers::{Caller, Workers};
+use crate::workers::{Caller, Watches, Workers};
 use agentprov_store::{Queue, Store};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -26,15 +25,15 @@ pub struct Shared {
     /// How many workers there should be.
     pub workers: usize,
     /// How handing over goes, where something is handed over.
-    pub export: Option<Watch>,
+    pub watches: Watches,
     queues: Mutex<Vec<Queue>>,
 }
 
 impl Shared {
     /// Over a store whose workers run.
     pub fn new(store: Store, analyst: Arc<Analyst>, workers: &Workers, count: usize) -> Self {
-        let (caller, export) = (workers.caller(), workers.watch());
-        Self { store, analyst, caller, workers: count, export, queues: Mutex::new(Vec::new()) }
+        let (caller, watches) = (workers.caller(), workers.watches());
+        Self { store, analyst, caller, workers: count, watches, queues: Mutex::new(Vec::new()) }
     }
 
     /// Lends a connection to the jobs.

@@ -107,12 +107,13 @@ async fn answer(route: &'static Route, service: Arc<Service>, request: Request) 
         Verb::Get => None,
     };
     let handled = tokio::task::spawn_blocking(move || {
-        let handled = (route.handler)(&service.shared, &call);
+        // The text is made here too: that of a large document would hold up everybody else.
+        let handled = (route.handler)(&service.shared, &call).map(response);
         drop(held);
         handled
     });
     match handled.await {
-        Ok(handled) => handled.map(response),
+        Ok(handled) => handled,
         Err(_) => Err(Problem::new(500, "internal", "the request could not be answered")),
     }
 }

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod openapi;
 pub mod problem;
 pub mod query;
+mod recordings;
 pub mod routes;
 pub mod schemas;
 pub mod serve;

@@ -81,6 +81,7 @@ fn parameter(parameter: &Parameter) -> Value {
         Shape::Text => json!({"type": "string"}),
         Shape::Window => json!({"type": "string", "pattern": WINDOWS, "example": "7d"}),
         Shape::Whole(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Shape::Signed => json!({"type": "integer", "minimum": i64::MIN, "maximum": i64::MAX}),
         Shape::Number => json!({"type": "number", "minimum": 0}),
         Shape::OneOf(words) => json!({"type": "string", "enum": words}),
         Shape::Metric => {

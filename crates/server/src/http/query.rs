@@ -61,6 +61,16 @@ impl Query {
         })
     }
 
+    /// A number that may be below zero.
+    ///
+    /// # Errors
+    /// A problem where it is something else.
+    pub fn signed(&self, name: &str, default: i64) -> Result<i64, Problem> {
+        let Some(text) = self.get(name) else { return Ok(default) };
+        let number = text.parse().ok().filter(|_| !text.starts_with('+'));
+        number.ok_or_else(|| Problem::field(&["query", name], "no_number", "it has to be a whole number of 64 bits"))
+    }
+
     /// One of several words.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The routes: one table, from which the router, the guards and the description are made.
 
 use crate::http::call::{Call, Handled, Shared};
-use crate::http::{analyses, analytics, findings, service};
+use crate::http::{analyses, analytics, findings, recordings, service};
 
 /// A method.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,8 @@ pub enum Shape {
     Window,
     /// A whole number within bounds.
     Whole(u64, u64),
+    /// A whole number of 64 bits.
+    Signed,
     /// A number from 0 on.
     Number,
     /// One of these.
@@ -170,6 +172,16 @@ const fn about_many(
     Route { query, problems: &[422], ..get(path, id, summary, schema, handler) }
 }
 
+const fn recorded(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    query: &'static [Parameter],
+    handler: fn(&Shared, &Call) -> Handled,
+) -> Route {
+    Route { query, problems: &[404, 422], ..get(path, id, summary, "Object", handler) }
+}
+
 /// All routes.
 pub const ROUTES: &[Route] = &[
     Route {
@@ -251,7 +263,7 @@ pub const ROUTES: &[Route] = &[
     get(
         "/v1/export",
         "getExport",
-        "How handing analyses on to a file or database goes since the start.",
+        "How handing analyses on to a file or database, and notices of them to a webhook, goes since the start.",
         "Export",
         service::export,
     ),
@@ -338,5 +350,80 @@ pub const ROUTES: &[Route] = &[
             parameter("ratio_threshold", Shape::Number, "From which ratio on. Default: 0.5."),
         ],
         analytics::review_drift,
+    ),
+    recorded("/v1/runs", "listRuns", "Recorded runs, newest first.", recordings::RUNS, recordings::list),
+    recorded(
+        "/v1/show",
+        "show",
+        "What is known of a run, or of what an id names.",
+        recordings::SHOW,
+        recordings::show_any,
+    ),
+    recorded("/v1/timeline", "getTimeline", "The facts of a run by time.", recordings::TIMELINE, recordings::facts),
+    recorded(
+        "/v1/telemetry/events",
+        "listEvents",
+        "The events of a run, oldest first.",
+        recordings::EVENTS,
+        recordings::telemetry_events,
+    ),
+    recorded(
+        "/v1/telemetry/windows",
+        "listWindows",
+        "Counts of events in windows of time.",
+        recordings::WINDOWS,
+        recordings::telemetry_windows,
+    ),
+    recorded(
+        "/v1/telemetry/correlations",
+        "listCorrelations",
+        "How events came to their scopes.",
+        recordings::CORRELATIONS,
+        recordings::telemetry_correlations,
+    ),
+    recorded(
+        "/v1/observe/summary",
+        "getObservation",
+        "What was seen of a run, in short.",
+        recordings::SUMMARY,
+        recordings::summary,
+    ),
+    recorded(
+        "/v1/evidence/manifest",
+        "getManifest",
+        "What evidence of a run there is.",
+        recordings::OF_RUN,
+        recordings::manifest,
+    ),
+    recorded(
+        "/v1/graph/verify",
+        "verifyRun",
+        "Whether the evidence of a run is what was signed; `status` says so.",
+        recordings::OF_RUN,
+        recordings::verify,
+    ),
+    recorded(
+        "/v1/graph/explain",
+        "explain",
+        "Causes and effects of one thing.",
+        recordings::EXPLAIN,
+        recordings::explained,
+    ),
+    recorded("/v1/graph/blame", "blame", "Who wrote each line of a file.", recordings::OF_FILE, recordings::blamed),
+    recorded("/v1/graph/diff", "diff", "What a run changed.", recordings::OF_FILE, recordings::changes),
+    recorded("/v1/security/risks", "listRisks", "What rules raised.", recordings::OF_RUN, recordings::risks),
+    recorded(
+        "/v1/security/responses",
+        "listResponses",
+        "What was done about risks.",
+        recordings::OF_RUN,
+        recordings::responses,
+    ),
+    recorded(
+        "/v1/security/deviations",
+        "listDeviations",
+        "Where runs leave what was learned of earlier ones.",
+        recordings::OF_RUN,
+        recordings::deviations,
     ),
 ];

@@ -82,9 +82,10 @@ pub(crate) fn all() -> Value {
     add("Capabilities", object(json!({"capabilities": list(json!({"type": "object"})), "request_id": text()})));
     let key = object(json!({"keyid": text(), "name": text(), "vkey": text(), "pem": text()}));
     add("Keys", object(json!({"keys": list(key)})));
-    let export = json!({
-        "enabled": {"type": "boolean"}, "handed_over": count(), "problem": nullable("string"), "request_id": text(),
-    });
+    let progress = || json!({"enabled": {"type": "boolean"}, "handed_over": count(), "problem": nullable("string")});
+    let mut export = progress();
+    export["webhook"] = object(progress());
+    export["request_id"] = text();
     add("Export", object(export));
     add("Point", point());
     add(

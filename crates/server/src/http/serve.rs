@@ -9,7 +9,7 @@ use crate::lock::Lock;
 use crate::otlp;
 use crate::settings::Settings;
 use crate::token::{self, Token};
-use crate::workers::Workers;
+use crate::workers::{Workers, yield_to_answers};
 use agentprov_store::Store;
 use axum::Router;
 use std::net::SocketAddr;
@@ -68,6 +68,7 @@ pub fn serve(store: Store, options: Options, started: impl FnOnce(Started)) -> R
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(WAITING_THREADS)
+        .on_thread_start(yield_to_answers)
         .build()
         .map_err(|source| ServerError::System { action: "start the runtime", source })?;
     let (listener, listen) = runtime.block_on(bind(options.listen))?;

@@ -6,7 +6,7 @@ use crate::http::docs_page;
 use crate::http::openapi;
 use crate::http::problem::Problem;
 use agentprov_attest::key_id;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// `GET /healthz`: the process answers. It asks nobody.
 pub(crate) fn health(_: &Shared, _: &Call) -> Handled {
@@ -25,12 +25,14 @@ pub(crate) fn ready(shared: &Shared, _: &Call) -> Handled {
 
 /// `GET /v1/export`: how handing on what analyses came to goes.
 pub(crate) fn export(shared: &Shared, _: &Call) -> Handled {
-    let progress = shared.export.as_ref().map(Watch::progress);
-    let (problem, handed_over) = match &progress {
-        Some(progress) => (progress.problem.as_deref(), progress.handed_over),
-        None => (None, 0),
-    };
-    with_request_id(json!({"enabled": progress.is_some(), "handed_over": handed_over, "problem": problem}))
+    let mut document = progress(shared.watches.export.as_ref());
+    document["webhook"] = progress(shared.watches.webhook.as_ref());
+    with_request_id(document)
+}
+
+fn progress(watch: Option<&Watch>) -> Value {
+    let progress = watch.map(Watch::progress).unwrap_or_default();
+    json!({"enabled": watch.is_some(), "handed_over": progress.handed_over, "problem": progress.problem})
 }
 
 /// `GET /v1/detectors/capabilities`

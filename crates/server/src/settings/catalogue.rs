@@ -82,6 +82,8 @@ pub const CATALOGUE: &[(&str, Use)] = &[
     ("TIMESERIES_USER", NO_SNOWFLAKE),
     ("TIMESERIES_WAREHOUSE", NO_SNOWFLAKE),
     ("TRACE", UNDEFINED),
+    ("WEBHOOK_KEY", Honoured),
+    ("WEBHOOK_URL", Honoured),
     ("WRITE_RESPONSE_PATH", Without("it is for the script that posts; `review --json` writes what it found")),
 ];
 

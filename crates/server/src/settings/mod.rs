@@ -5,6 +5,7 @@ pub(crate) mod engines;
 mod export;
 mod github;
 mod prefix;
+mod webhook;
 
 pub use github::Teams;
 pub use prefix::Prefix;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub teams: Teams,
     /// To whom what analyses came to is handed on.
     pub export: Option<Export>,
+    /// Who is told of decisions.
+    pub webhook: Option<Export>,
     /// The window of a query that names none.
     pub default_window: Span,
     /// What `status_url` starts with; the address of the request where there is none.
@@ -84,6 +87,10 @@ impl Settings {
             known.insert(rest, value);
         }
         let get = |name: &str| known.get(name).map(String::as_str).filter(|value| !value.is_empty());
+        let prefix = get("API_V1_PREFIX")
+            .map_or(Ok(Prefix::default()), |text| Prefix::parse(text).map_err(|why| refusal("API_V1_PREFIX", why)))?;
+        let base_url = get("SERVICE_BASE_URL").map(|url| url.trim_end_matches('/').to_owned());
+        let api_url = base_url.as_ref().map(|base| format!("{base}{}", prefix.as_str()));
         Ok(Self {
             policy,
             notices,
@@ -91,9 +98,7 @@ impl Settings {
                 host: get("SERVICE_HOST").map(|text| parsed("SERVICE_HOST", text, "an IP address")).transpose()?,
                 port: get("SERVICE_PORT").map(|text| parsed("SERVICE_PORT", text, "a port")).transpose()?,
             },
-            prefix: get("API_V1_PREFIX").map_or(Ok(Prefix::default()), |text| {
-                Prefix::parse(text).map_err(|why| refusal("API_V1_PREFIX", why))
-            })?,
+            prefix,
             default_metric: match get("ANALYTICS_DEFAULT_METRIC") {
                 Some(name) if Metric::find(name).is_none() => {
                     return Err(refusal("ANALYTICS_DEFAULT_METRIC", format!("there is no metric '{name}'")));
@@ -103,6 +108,7 @@ impl Settings {
             github: github::github(get)?,
             teams: github::teams(get)?,
             export: export::export(get)?,
+            webhook: webhook::webhook(get, api_url)?,
             semgrep_config: get("SEMGREP_CONFIG_PATH").or_else(|| get("SEMGREP_RULES_PATH")).map(str::to_owned),
             detectors: get("DETECTOR_MODULE_PATHS").map_or(Ok(Vec::new()), |text| {
                 engines::list(text).map_err(|why| refusal("DETECTOR_MODULE_PATHS", why))
@@ -111,7 +117,7 @@ impl Settings {
                 Some(text) => Span::parse(text).map_err(|why| refusal("ANALYTICS_DEFAULT_WINDOW", why))?,
                 None => Span::WEEK,
             },
-            base_url: get("SERVICE_BASE_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            base_url,
             agent_keys: get("AGENT_PUBLIC_KEYS").map_or(Ok(BTreeMap::new()), agent_keys)?,
             decision_key: get("DECISION_SIGNING_KEY")
                 .map(|text| decision_key(text, get("DECISION_KEY_ID")))

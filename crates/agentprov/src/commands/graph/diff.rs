@@ -3,6 +3,7 @@
 use super::file_of;
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
+use crate::remote::{as_text, here};
 use crate::render;
 use agentprov_graph::diff::{file_diff, run_diff};
 use clap::Args;
@@ -26,6 +27,10 @@ pub(crate) struct Diff {
 
 impl Diff {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
+        if let Some(remote) = context.remote(self.json)? {
+            let file = self.file.as_ref().map(as_text).transpose()?;
+            return remote.print("/v1/graph/diff", &[("run", self.run), ("file", file), ("here", Some(here()?))]);
+        }
         let (reader, selected) = context.run(self.run.as_deref())?;
         context.say_which(&selected);
         let Some(name) = &self.file else {

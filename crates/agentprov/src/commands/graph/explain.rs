@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::{CommandResult, Failure};
+use crate::remote::as_text;
 use crate::render::{self, QUIET, TITLE, styled};
 use agentprov_graph::Selected;
 use agentprov_graph::explain::{DEFAULT_DEPTH, DEFAULT_LIMIT, Edge, ExplainQuery, Explanation, Target, explain};
@@ -113,6 +114,25 @@ impl Explain {
 
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let target = self.target()?;
+        if let Some(remote) = context.remote(self.json)? {
+            let target = self.target;
+            return remote.print(
+                "/v1/graph/explain",
+                &[
+                    ("run", self.run),
+                    ("file", self.file.as_ref().map(as_text).transpose()?),
+                    ("artifact", target.artifact),
+                    ("attempt", target.attempt),
+                    ("tool_call", target.tool_call),
+                    ("process", target.process),
+                    ("event", self.event),
+                    ("risk", self.risk),
+                    ("depth", Some(self.depth.to_string())),
+                    ("limit", Some(self.limit.to_string())),
+                    ("cursor", self.cursor),
+                ],
+            );
+        }
         let (reader, run) = run_of(context, self.run.as_deref(), &target)?;
         let query = ExplainQuery {
             depth: self.depth,

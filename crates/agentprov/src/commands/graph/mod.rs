@@ -8,6 +8,7 @@ mod trace;
 use crate::commands::{blame, verify};
 use crate::context::{Context, current_dir};
 use crate::failure::{CommandResult, Failure};
+use crate::remote::{as_text, here};
 use crate::render;
 use crate::run_name::RunName;
 use agentprov_graph::attempts::attempts;
@@ -108,6 +109,11 @@ fn refs(context: &Context, command: &RunOnly) -> CommandResult {
 }
 
 fn blame_file(context: &Context, command: &FileOf) -> CommandResult {
+    if let Some(remote) = context.remote(command.json)? {
+        let file = as_text(&command.file)?;
+        let query = [("run", command.run.clone()), ("file", Some(file)), ("here", Some(here()?))];
+        return remote.print("/v1/graph/blame", &query);
+    }
     let (reader, selected) = context.run(command.run.as_deref())?;
     let file = file_of(&reader, &selected, &command.file)?;
     let document = agentprov_graph::blame::blame(&reader, &selected.run, &file, None)?;
@@ -122,6 +128,9 @@ fn blame_file(context: &Context, command: &FileOf) -> CommandResult {
 }
 
 fn verify_run(context: &Context, command: &RunDocument) -> CommandResult {
+    if let Some(remote) = context.remote(command.json)? {
+        return remote.print_verdict("/v1/graph/verify", &[("run", command.run.name().map(str::to_owned))]);
+    }
     let (reader, selected) = context.run(command.run.name())?;
     let report = verify::check(&reader, &selected.run, &[])?;
     let document = report.document();

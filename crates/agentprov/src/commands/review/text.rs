@@ -7,7 +7,7 @@ use agentprov_model::EventId;
 use agentprov_review::attribution::{Claim, LineStatus};
 use agentprov_review::change::{Change, Origin};
 use agentprov_review::governance::{Outcome, RefusedWaiver};
-use agentprov_review::{FindingStatus, Review, ReviewedFinding, Severity};
+use agentprov_review::{AuthorSuppression, FindingStatus, Review, ReviewedFinding, Severity};
 use std::io::Write;
 
 /// Findings, gaps and places that are printed of each kind.
@@ -116,7 +116,9 @@ fn one(out: &mut impl Write, review: &Review, reviewed: &ReviewedFinding) -> Res
     let place = format!("{}:{}", visible_text(&finding.path), finding.line);
     writeln!(out, "  {severity} {place}  {}  {}", finding.rule, visible_text(&finding.message))?;
     writeln!(out, "           {}", styled(QUIET, author(review, reviewed)))?;
-    if let Some(by) = &finding.suppressed_by_author {
+    // Of a finding that is the comment itself this would say the same once more.
+    let elsewhere = |by: &&AuthorSuppression| by.line != finding.line || finding.category.as_str() != "suppression";
+    if let Some(by) = finding.suppressed_by_author.as_ref().filter(elsewhere) {
         let text = format!("the comment '{}' in line {} asks to be silent and is not obeyed", by.marker, by.line);
         writeln!(out, "           {}", styled(UNSURE, visible_text(&text)))?;
     }

@@ -26,6 +26,10 @@ pub(crate) struct Correlations {
 
 impl Correlations {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
+        if let Some(remote) = context.remote(self.json)? {
+            let event = self.event.map(|event| event.to_string());
+            return remote.print("/v1/telemetry/correlations", &[("run", self.run), ("event", event)]);
+        }
         let (reader, run) = self.place(context)?;
         let document = correlations(&reader, &run, self.event)?;
         if self.json {

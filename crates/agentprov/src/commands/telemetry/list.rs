@@ -36,6 +36,19 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
+        if let Some(remote) = context.remote(self.json)? {
+            return remote.print(
+                "/v1/telemetry/events",
+                &[
+                    ("run", self.run.name().map(str::to_owned)),
+                    ("session", Some(self.session)),
+                    ("type", Some(self.kind)),
+                    ("tool_call", Some(self.tool_call)),
+                    ("limit", Some(self.limit.to_string())),
+                    ("cursor", self.cursor),
+                ],
+            );
+        }
         let (reader, selected) = context.run(self.run.name())?;
         let filter = EventFilter {
             run: selected.run.id.to_string(),

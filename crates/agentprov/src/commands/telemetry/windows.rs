@@ -39,6 +39,19 @@ impl Windows {
         if self.window != 0 && !WINDOW_SECONDS.contains(&self.window) {
             return Err(Failure::usage(format!("--window {}: windows are 10 or 60 seconds long", self.window)));
         }
+        if let Some(remote) = context.remote(self.json)? {
+            return remote.print(
+                "/v1/telemetry/windows",
+                &[
+                    ("run", self.run),
+                    ("session", self.session),
+                    ("tool_call", self.tool_call),
+                    ("type", self.kind),
+                    ("source", self.source),
+                    ("window", Some(self.window.to_string())),
+                ],
+            );
+        }
         let (reader, runs) = match &self.run {
             Some(name) => {
                 let (reader, selected) = context.run(Some(name))?;
