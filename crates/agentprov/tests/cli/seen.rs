@@ -346,6 +346,8 @@ fn files_are_found_in_the_newest_run_that_changed_them_whatever_their_name() {
     let blame = place.run(["blame", "a:12", "--json"]).ok().json();
     assert_eq!((&blame["run_id"], &blame["lines"][0]["text"]), (&"one".into(), &"1".into()));
     assert_eq!(place.run(["blame", "a:12:1", "--json"]).ok().json()["lines"][0]["text"], "1");
+    let said = place.run(["graph", "diff", "--file", "a:12"]);
+    assert!(said.status == 1 && said.stderr.contains("run 'one' changed it: --run one"), "{}", said.stderr);
     let said = place.run(["blame", "b:0"]);
     assert!(said.status == 1 && said.stderr.contains("counted from 1"), "{}", said.stderr);
 }

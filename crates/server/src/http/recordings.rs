@@ -138,7 +138,12 @@ pub(crate) fn show_any(shared: &Shared, call: &Call) -> Handled {
         None => show::Target::Run(run_of(&reader, call)?),
         Some(id) => {
             let within = given(call, "run").map(|name| select_run(&reader, Some(&name))).transpose()?;
-            show::resolve_id(&reader, within.as_ref().map(|selected| &selected.run), &id, here.as_ref())?
+            show::resolve_id(
+                &reader,
+                within.as_ref().map(|selected| &selected.run),
+                &OsBytes::from(id.into_bytes()),
+                here.as_ref(),
+            )?
         }
     };
     document(&show::show(&reader, &target, &agentprov_capture::is_alive)?)
@@ -220,10 +225,13 @@ pub(crate) fn verify(shared: &Shared, call: &Call) -> Handled {
     document(&verify_run(&reader, &run_of(&reader, call)?, &options)?.document())
 }
 
+/// A parameter that names what is to be explained.
+type TargetParameter = (&'static str, fn(String) -> Target);
+
 /// `GET /v1/graph/explain`
 pub(crate) fn explained(shared: &Shared, call: &Call) -> Handled {
     let reader = reader(shared)?;
-    let kinds: [(&str, fn(String) -> Target); 7] = [
+    let kinds: [TargetParameter; 7] = [
         ("file", |name| Target::File(OsBytes::from(name.into_bytes()))),
         ("artifact", Target::Artifact),
         ("attempt", Target::Attempt),

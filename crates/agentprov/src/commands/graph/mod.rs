@@ -12,8 +12,8 @@ use crate::remote::{as_text, here};
 use crate::render;
 use crate::run_name::RunName;
 use agentprov_graph::attempts::attempts;
-use agentprov_graph::versions::{FilePath, resolve_file};
-use agentprov_graph::{Selected, materialize};
+use agentprov_graph::versions::{FilePath, find_file, resolve_file};
+use agentprov_graph::{GraphError, Selected, materialize};
 use agentprov_model::OsBytes;
 use agentprov_store::Reader;
 use clap::{Args, Subcommand};
@@ -173,5 +173,16 @@ fn file_of(reader: &Reader, selected: &Selected, name: &OsString) -> Result<File
     let here = OsBytes::from(here.as_os_str().as_bytes());
     let name = OsBytes::from(name.clone().into_vec());
     let attempts = attempts(reader, &selected.run)?;
-    Ok(resolve_file(reader, &selected.run, &attempts, &name, Some(&here))?)
+    let missing = match resolve_file(reader, &selected.run, &attempts, &name, Some(&here)) {
+        Err(error @ GraphError::NotFound { .. }) if selected.latest => error,
+        found => return Ok(found?),
+    };
+    // The latest run was meant, for want of a name: say which one has the file.
+    for run in reader.runs()?.into_iter().filter(|run| run.removed.is_none() && run.no != selected.run.no) {
+        if find_file(reader, &run, &agentprov_graph::attempts::attempts(reader, &run)?, &name, Some(&here))?.is_some() {
+            let missing = format!("{missing} in run '{}' (the latest)", selected.run.id);
+            return Err(Failure::new(missing).hint(format!("run '{0}' changed it: --run {0}", run.id)));
+        }
+    }
+    Err(missing.into())
 }

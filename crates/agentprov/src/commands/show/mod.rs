@@ -7,7 +7,7 @@ mod run;
 
 use crate::context::{Context, current_dir};
 use crate::failure::{CommandResult, Failure};
-use crate::remote::here;
+use crate::remote::{as_text, here};
 use crate::render::{self, TITLE, styled};
 use agentprov_graph::select_run;
 use agentprov_graph::show::{self as view, Show as Document, ShowBody, ShowEvent};
@@ -60,7 +60,8 @@ impl Extent {
 impl Show {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         if let Some(remote) = context.remote(self.json)? {
-            return remote.print("/v1/show", &[("run", self.run), ("id", self.id), ("here", Some(here()?))]);
+            let id = self.id.as_ref().map(as_text).transpose()?;
+            return remote.print("/v1/show", &[("run", self.run), ("id", id), ("here", Some(here()?))]);
         }
         let reader = context.store()?.reader()?;
         let target = match &self.id {
