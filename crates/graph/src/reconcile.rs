@@ -3,7 +3,7 @@
 mod calls;
 mod undeclared;
 
-pub use calls::{CallRow, CallState, Difference, FileRow, Link, NetworkRow, ProcessLink};
+pub use calls::{CallRow, CallState, ContainerRow, Difference, FileRow, Link, NetworkRow, ProcessLink};
 pub use undeclared::{ScaffoldingRow, UndeclaredRow};
 
 use crate::attempts::attempts;

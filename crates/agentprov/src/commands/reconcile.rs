@@ -164,6 +164,11 @@ fn print_call(out: &mut impl Write, call: &CallRow) -> io::Result<()> {
     for connection in &call.network {
         writeln!(out, "      reached for {}  {}", connection.address, ground(&connection.link, &connection.event_id))?;
     }
+    for container in &call.containers {
+        let first = container.event_id.as_deref().unwrap_or_default();
+        let what = format!("had container {}, {} events", container.container_id, container.events);
+        writeln!(out, "      {what}  {}", ground(&container.link, first))?;
+    }
     Ok(())
 }
 

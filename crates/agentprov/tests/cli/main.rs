@@ -10,6 +10,7 @@ mod births;
 mod births_and_deaths;
 mod bounded;
 mod complete;
+mod containers;
 mod contract;
 mod contract_batches;
 mod contract_nested;

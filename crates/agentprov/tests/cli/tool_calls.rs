@@ -54,13 +54,13 @@ impl Agent {
     }
 
     /// A whole shell call.
-    fn shell(&mut self, id: &str, command: &str) -> &mut Self {
+    pub(crate) fn shell(&mut self, id: &str, command: &str) -> &mut Self {
         let input = json!({"command": command});
         self.pre(id, "Bash", &input).runs(command).post(id, "Bash", &input)
     }
 
     /// Runs a command as agents do.
-    fn runs(&mut self, command: &str) -> &mut Self {
+    pub(crate) fn runs(&mut self, command: &str) -> &mut Self {
         self.line(&format!("bash -c {}", quoted(command)))
     }
 
@@ -85,7 +85,7 @@ impl Agent {
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 

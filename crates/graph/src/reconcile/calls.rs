@@ -5,7 +5,8 @@ use super::undeclared::{UndeclaredRow, deed};
 use crate::processes::{Process, ProcessTable};
 use crate::timeline::{command_line, tool_input};
 use crate::tool_calls::{
-    Binding, BindingState, Call, CallNo, CallWitnesses, ClosedBy, Contradiction, Deed, Effect, McpCall, Rung, ToolCalls,
+    Binding, BindingState, Call, CallNo, CallWitnesses, ClosedBy, Contained, Contradiction, Deed, Effect, McpCall,
+    Rung, ToolCalls,
 };
 use agentprov_model::declared::{CallId, CallStatus, IdOrigin, ToolClass, ToolInput};
 use agentprov_model::mcp::McpOutcome;
@@ -98,6 +99,9 @@ pub struct CallRow {
     /// Requests to MCP servers that it made, as a relay saw them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mcp: Vec<McpRow>,
+    /// Containers that its client started or entered, as sensors saw them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerRow>,
     /// Vantages that tell of it; of calls whose id is synthetic it is not known which vantage means which.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<&'static str>,
@@ -193,6 +197,23 @@ pub struct McpRow {
     pub link: Link,
 }
 
+/// A container of a call.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ContainerRow {
+    /// Its id, cut to what every sensor gives.
+    pub container_id: String,
+    /// How many events sensors told of it.
+    pub events: usize,
+    /// What was done in it, each once.
+    pub deeds: Vec<String>,
+    /// Fact that first told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// Why it belongs to the call.
+    #[serde(flatten)]
+    pub link: Link,
+}
+
 pub(super) fn rows(
     tool_calls: &ToolCalls,
     processes: &ProcessTable,
@@ -243,6 +264,7 @@ impl Desk<'_> {
             network: effects.iter().filter_map(|effect| self.connection(no, effect)).collect(),
             processes,
             mcp: self.tool_calls.mcp_of(no).map(|asked| self.asked(no, asked)).collect(),
+            containers: self.tool_calls.containers_of(no).map(|contained| self.contained(no, contained)).collect(),
             witnesses: self.vantages(no, call).into_iter().map(Vantage::name).collect(),
             evidence: told.map(|told| told.event.to_string()).collect(),
         }
@@ -345,6 +367,16 @@ impl Desk<'_> {
             outcome: asked.answer.map(|answer| answer.outcome),
             event_id: asked.event.to_string(),
             link: self.link(no, &asked.binding),
+        }
+    }
+
+    fn contained(&self, no: CallNo, contained: &Contained) -> ContainerRow {
+        ContainerRow {
+            container_id: contained.container.clone(),
+            events: contained.events.len(),
+            deeds: contained.deeds.clone(),
+            event_id: contained.events.first().map(ToString::to_string),
+            link: self.link(no, &contained.binding),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::processes::{Process, ProcessTable};
 use crate::timeline::{command_line, visible, visible_text};
 use crate::tool_calls::scaffolding::RULES;
-use crate::tool_calls::{Binding, BindingState, Deed, Effect, ToolCalls};
+use crate::tool_calls::{Binding, BindingState, Contained, Deed, Effect, ToolCalls};
 use agentprov_model::{EventTime, ProcessId};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 /// An effect that no call declares. For a process everything below it is meant too.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct UndeclaredRow {
-    /// `process`, `file` or `connection`.
+    /// `process`, `file`, `connection` or `container`.
     pub kind: &'static str,
     /// `unattributed`; `ambiguous` where it is one of several of which one was declared.
     pub state: BindingState,
@@ -88,6 +88,7 @@ impl<'s> Sides<'s> {
     pub(super) fn undeclared(&self) -> Vec<UndeclaredRow> {
         let mut rows: Vec<UndeclaredRow> = self.processes.iter().filter_map(|process| self.process(process)).collect();
         rows.extend(self.tool_calls.effects.iter().filter_map(|effect| self.own_hand(effect)));
+        rows.extend(self.tool_calls.containers.iter().filter_map(|contained| self.container(contained)));
         rows.sort_by_key(|row| row.at);
         rows
     }
@@ -129,6 +130,14 @@ impl<'s> Sides<'s> {
             agent_process: Some(by_agent.to_string()),
             ..self.row(kind, deed(effect), effect.at, binding)
         })
+    }
+
+    /// A container that came up while the agent worked, and whose it is nobody says.
+    fn container(&self, contained: &Contained) -> Option<UndeclaredRow> {
+        let unattributed = contained.binding.state == BindingState::Unattributed;
+        let what = format!("container {}, {} events", contained.container, contained.events.len());
+        let row = self.row("container", what, contained.first_at, &contained.binding);
+        unattributed.then(|| UndeclaredRow { effects: contained.deeds.clone(), ..row })
     }
 
     fn row(&self, kind: &'static str, what: String, at: EventTime, binding: &Binding) -> UndeclaredRow {

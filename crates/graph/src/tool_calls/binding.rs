@@ -40,10 +40,14 @@ pub enum Rung {
     SamePath,
     /// A process of the call made it, or it is a process of the call's process.
     Lineage,
+    /// The call's client names the container, or whoever tied the container to the run named the call.
+    Container,
     /// The only MCP request for a tool of that name, in the call's window, of a server under another name.
     ToolWindow,
     /// An MCP server did it, or started it, between the call's request and the answer, with no other request open.
     RequestWindow,
+    /// The call's client was the only one that ran when the container first showed itself.
+    ContainerWindow,
     /// The only open call of a kind that starts programs, when the agent started one.
     ProcessWindow,
 }
@@ -59,8 +63,10 @@ impl Rung {
             Self::SameTool => "same_tool",
             Self::SamePath => "same_path",
             Self::Lineage => "lineage",
+            Self::Container => "container",
             Self::ToolWindow => "tool_window",
             Self::RequestWindow => "request_window",
+            Self::ContainerWindow => "container_window",
             Self::ProcessWindow => "process_window",
         }
     }
@@ -70,7 +76,9 @@ impl Rung {
         match self {
             Self::LaunchWrapper | Self::TraceContext | Self::UniqueCommand | Self::SameContent => 1_000,
             Self::SameTool | Self::SamePath | Self::Lineage => 950,
+            Self::Container => 900,
             Self::ToolWindow | Self::RequestWindow => 700,
+            Self::ContainerWindow => 600,
             Self::ProcessWindow => 500,
         }
     }

@@ -6,6 +6,7 @@
 mod agents;
 mod binding;
 mod calls;
+mod containers;
 mod edits;
 mod effects;
 mod ladder;
@@ -18,6 +19,7 @@ mod witnesses;
 
 pub use binding::{Binding, BindingState, CallNo, Rung};
 pub use calls::{Call, CallWindow, ClosedBy, Saying, Told};
+pub use containers::Contained;
 pub use effects::{Deed, Effect};
 pub use mcp::{McpAnswer, McpCall};
 pub use sessions::Session;
@@ -26,7 +28,7 @@ pub use witnesses::{Aspect, CallWitnesses, Contradiction, call_witnesses};
 use crate::attempts::facts_of_type;
 use crate::error::GraphError;
 use crate::processes::{Process, ProcessTable};
-use agentprov_model::{EventId, EventType, GapKind, ProcessId, SessionId, What};
+use agentprov_model::{EventId, EventTime, EventType, GapKind, ProcessId, SessionId, What};
 use agentprov_store::{Reader, RunRow, Seq};
 use ladder::Ladder;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -42,6 +44,8 @@ pub struct ToolCalls {
     pub effects: Vec<Effect>,
     /// Requests to MCP servers that agents made, in order of the log.
     pub mcp: Vec<McpCall>,
+    /// Containers that sensors told of, in order of first appearance.
+    pub containers: Vec<Contained>,
     /// Messages of hooks that were lost.
     pub hooks_lost: u64,
     /// Calls that opened the file that they name for writing and left it as it was.
@@ -92,6 +96,8 @@ impl ToolCalls {
             servers: &servers,
         };
         let bound = ladder.bind();
+        let since = sayings.iter().map(|saying| saying.at).min().unwrap_or(EventTime::from_nanos(0));
+        let containers = containers::Yard { tree: &tree, calls: &calls, bound: &bound }.bind(reader, run, since)?;
         let mut sessions_of: HashMap<ProcessId, BTreeSet<Option<SessionId>>> = HashMap::new();
         for (saying, agent) in sayings.iter().zip(&agent_of) {
             if let Some(agent) = agent {
@@ -106,7 +112,18 @@ impl ToolCalls {
         let sessions = sessions::sessions(&sayings, &agent_of, &calls);
         let hooks_lost = hooks_lost(reader, run)?;
         let of_call = by_call(processes, &bound, &effects);
-        Ok(Self { sessions, calls, effects, mcp, hooks_lost, unchanged, processes: bound, effect_of, of_call })
+        Ok(Self {
+            sessions,
+            calls,
+            effects,
+            mcp,
+            containers,
+            hooks_lost,
+            unchanged,
+            processes: bound,
+            effect_of,
+            of_call,
+        })
     }
 
     /// True where no agent spoke.
@@ -132,6 +149,11 @@ impl ToolCalls {
     /// Requests to MCP servers that belong to a call, for certain or perhaps.
     pub fn mcp_of(&self, call: CallNo) -> impl Iterator<Item = &McpCall> {
         self.mcp.iter().filter(move |asked| asked.binding.calls.contains(&call))
+    }
+
+    /// Containers that belong to a call, for certain or perhaps.
+    pub fn containers_of(&self, call: CallNo) -> impl Iterator<Item = &Contained> {
+        self.containers.iter().filter(move |contained| contained.binding.calls.contains(&call))
     }
 
     /// The call of that name: the id, with `#2` and so on for further calls under one synthetic id.

@@ -53,12 +53,12 @@ fn check(agent: Agent, least: usize) {
 
 #[test]
 fn claude_messages() {
-    check(Agent::Claude, 24);
+    check(Agent::Claude, 36);
 }
 
 #[test]
 fn codex_messages() {
-    check(Agent::Codex, 7);
+    check(Agent::Codex, 13);
 }
 
 #[test]
