@@ -1,6 +1,6 @@
 use super::catalogue::CATALOGUE;
 use super::*;
-use crate::export::{ClickHouse, Sink};
+use crate::export::{ClickHouse, Sink, Webhook};
 use agentprov_review::Severity;
 
 fn settings(pairs: &[(&str, &str)]) -> Result<Settings, String> {
@@ -95,6 +95,8 @@ fn beside(name: &str) -> &'static [(&'static str, &'static str)] {
         "GITHUB_AGENT_LABEL_PREFIX" | "GITHUB_AGENT_MAP" | "GITHUB_BASE_URL" | "GITHUB_CACHE_TTL_SECONDS" => {
             &[("PROVENANCE_GITHUB_TOKEN", "t")]
         }
+        "WEBHOOK_URL" => &[("PROVENANCE_WEBHOOK_KEY", "0123456789abcdef")],
+        "WEBHOOK_KEY" => &[("PROVENANCE_WEBHOOK_URL", "http://localhost:1/told")],
         "DECISION_KEY_ID" => &[("PROVENANCE_DECISION_SIGNING_KEY", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")],
         _ => &[],
     }
@@ -109,6 +111,13 @@ fn database(set: &Settings) -> &ClickHouse {
 
 fn hub(set: &Settings) -> &crate::github::Settings {
     set.github.as_ref().unwrap()
+}
+
+fn webhook(set: &Settings) -> &Webhook {
+    match set.webhook.as_ref().map(|export| &export.sink) {
+        Some(Sink::Webhook(webhook)) => webhook,
+        _ => panic!("no webhook"),
+    }
 }
 
 fn file(set: &Settings) -> &str {
@@ -167,6 +176,8 @@ fn honoured(name: &str) -> (&'static str, fn(&Settings) -> bool) {
         "TIMESERIES_BATCH_SIZE" => ("7", |set| set.export.as_ref().is_some_and(|export| export.batch == 7)),
         "TIMESERIES_PATH" => ("/tmp/e.jsonl", |set| file(set) == "/tmp/e.jsonl"),
         "TIMESERIES_TABLE" => ("t", |set| database(set).table == "t"),
+        "WEBHOOK_KEY" => ("0123456789abcdef", |set| webhook(set).key == b"0123456789abcdef"),
+        "WEBHOOK_URL" => ("https://h/told", |set| webhook(set).endpoint.to_string() == "https://h/told"),
         _ => panic!("no test says what {name} does"),
     }
 }
