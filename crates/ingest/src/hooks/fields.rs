@@ -15,22 +15,23 @@ const MOST_MEMBERS: usize = 32;
 const DEEPEST: usize = 4;
 /// Fields that hold what a tool was given or gave back.
 /// Fields that hold what people and models say and what files contain, wherever they stand: never kept, however short.
-const CONTENT_FIELDS: [&str; 20] = [
+const CONTENT_FIELDS: [&str; 21] = [
     "agent_message",
     "body",
     "content",
     "contents",
+    "delta",
     "file_text",
     "initialPrompt",
     "last_assistant_message",
     "message",
+    "newString",
     "new_source",
     "new_str",
     "new_string",
-    "newString",
+    "oldString",
     "old_str",
     "old_string",
-    "oldString",
     "output",
     "prompt",
     "stderr",
