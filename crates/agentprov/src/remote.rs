@@ -4,7 +4,7 @@ use crate::context::current_dir;
 use crate::failure::{CommandResult, Failure};
 use crate::render::reindented;
 use agentprov_graph::verify::Verdict;
-use agentprov_server::outgoing::Endpoint;
+use agentprov_server::outgoing::{Endpoint, percent_encoded};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::Write;
@@ -57,7 +57,7 @@ impl Remote {
     /// The bytes of a document.
     pub(crate) fn document(&self, path: &str, query: &[Parameter<'_>]) -> Result<Vec<u8>, Failure> {
         let given = query.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
-        let query: Vec<String> = given.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let query: Vec<String> = given.map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
         let login = self.token.as_ref().map(|token| format!("Bearer {token}"));
         let answer = self.endpoint.answer(&format!("{path}?{}", query.join("&")), login.as_deref());
         let (status, body) = answer.map_err(|why| {
@@ -96,15 +96,4 @@ fn said(body: &[u8]) -> String {
         _ => "it is no answer of agentprov".to_owned(),
     };
     text.chars().filter(|c| !c.is_control()).take(500).collect()
-}
-
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
 }

@@ -137,6 +137,19 @@ impl PartialEq for Endpoint {
 
 impl Eq for Endpoint {}
 
+/// A value for a query (RFC 3986, section 2.3: all but the unreserved characters as their bytes).
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => plain.push(char::from(byte)),
+            other => plain.push_str(&format!("%{other:02X}")),
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Rows for ClickHouse, over its HTTP interface.
 
-use crate::outgoing::Endpoint;
+use crate::outgoing::{Endpoint, percent_encoded};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ impl ClickHouse {
             format!("Basic {pair}")
         });
         self.endpoint
-            .post(&format!("/?query={}", encoded(&query)), login.as_deref(), body.as_bytes())
+            .post(&format!("/?query={}", percent_encoded(&query)), login.as_deref(), body.as_bytes())
             .map_err(|why| format!("ClickHouse at {}, table {table}: {why}", self.endpoint))
     }
 }
@@ -60,15 +60,4 @@ fn seconds(event: &Value) -> String {
 
 fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
-}
-
-fn encoded(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => plain.push(char::from(byte)),
-            other => plain.push_str(&format!("%{other:02X}")),
-        }
-    }
-    plain
 }

@@ -94,7 +94,6 @@ pub(super) async fn handle(
     parts.extensions.clear();
     let body = passage.request(body);
     let answered = forwarder.client.request(Request::from_parts(parts, body)).await;
-    caller.looked_for().await;
     match answered {
         Ok(response) => {
             let (mut parts, body) = response.into_parts();
@@ -104,7 +103,10 @@ pub(super) async fn handle(
             let body = passage.response(parts.status.as_u16(), reader, text, Body::new(body));
             Response::from_parts(parts, body)
         }
-        Err(error) => not_reached(passage, upstream, &error),
+        Err(error) => {
+            caller.looked_for().await;
+            not_reached(passage, upstream, &error)
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::SetOnce;
 /// Entries that wait; beyond, calls wait for the scribe.
 const MOST_WAITING: usize = 1_024;
 
-/// An answer is not held back longer than this.
+/// An answer of our own is not held back longer than this.
 const LONGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// The thread.
@@ -36,8 +36,8 @@ pub(super) struct Desk {
 pub(super) struct Caller(Arc<SetOnce<Option<ProcessAnchor>>>);
 
 impl Caller {
-    /// Waits until it was looked for. A client that has its answer may close the connection and end at once, and is not
-    /// found afterwards: the answer to a connection's first call waits for this, which most vendors' answers come after.
+    /// Waits until it was looked for: an answer of our own is there at once, and a client that has it may end before it
+    /// was found. Answers of vendors take longer than the look, and are not held back.
     pub(super) async fn looked_for(&self) {
         let _ = tokio::time::timeout(LONGEST_LOOK, self.0.wait()).await;
     }
@@ -97,7 +97,7 @@ impl Desk {
         self.keeper.text()
     }
 
-    /// A connection comes from this address. Its other end is looked for meanwhile.
+    /// A connection comes from this address. Its other end is looked for meanwhile; nothing that passes waits for it.
     pub(super) fn connected(&self, client: SocketAddr) -> Caller {
         let caller = Caller::default();
         // The scribe lives as long as a desk does.
