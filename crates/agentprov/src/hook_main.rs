@@ -1,7 +1,7 @@
 //! agentprov-hook: `agentprov hook AGENT` without the rest of agentprov.
 //!
-//! An agent waits for its hooks. Most of what a small program takes is its start, and most of the start of `agentprov` is
-//! for tables of grammars that no hook needs: `setup` puts this program into settings where it lies beside `agentprov`.
+//! An agent waits for its hooks. Most of what a small program takes is its start, and nearly half of the start of `agentprov`
+//! is for tables of grammars that no hook needs: `setup` puts this program into settings where it lies beside `agentprov`.
 
 mod hook_message;
 
