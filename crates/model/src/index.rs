@@ -138,6 +138,10 @@ impl Fact {
                     (0..*count).for_each(|_| visit(CountName { group: CountGroup::Window, name: name.clone().into() }));
                 }
             }
+            What::FileVersion(_) if self.process.is_none() => {
+                visit(CountName { group: CountGroup::Source, name: self.own_source().into() });
+                visit(CountName { group: CountGroup::WithoutProcess, name: self.event_type().name().into() });
+            }
             _ => visit(CountName { group: CountGroup::Source, name: self.own_source().into() }),
         }
     }
@@ -213,6 +217,8 @@ pub enum CountGroup {
     Correlation = 4,
     /// By window of time (see [`Window`]).
     Window = 5,
+    /// By event type, versions whose process is not known. Every other runtime fact of a recorder has one.
+    WithoutProcess = 6,
 }
 
 /// Name of a count.

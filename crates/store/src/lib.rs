@@ -11,8 +11,10 @@
 
 pub mod blobs;
 pub mod error;
+mod facts_of_type;
 pub mod fsck;
 pub mod key;
+mod late_tallies;
 pub mod ledger;
 pub mod location;
 pub mod migrations;

@@ -1,14 +1,18 @@
 //! The schema, as a list of steps. A step is never changed once released; a new one is added.
 
 use crate::error::StoreError;
-use crate::version_runs;
+use crate::{late_tallies, version_runs};
 use rusqlite::Connection;
 use std::path::Path;
 
 /// SQL of each step; after step `n` the database has `user_version` n + 1.
-const STEPS: &[&str] = &[STEP_1, STEP_2, version_runs::SCHEMA];
+const STEPS: &[&str] = &[STEP_1, STEP_2, version_runs::SCHEMA, NO_SQL];
 /// The step after which the entries for what was recorded before have to be made.
 const VERSION_RUNS: i64 = 3;
+/// The step that counts the versions without a process of what was recorded before.
+const VERSIONS_WITHOUT_PROCESS: i64 = 4;
+
+const NO_SQL: &str = "";
 
 const STEP_1: &str = "
 CREATE TABLE meta (
@@ -165,8 +169,10 @@ pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreErro
         // Another process may have taken this step while we waited for the lock.
         if version(&transaction)? < target {
             transaction.execute_batch(step)?;
-            if target == VERSION_RUNS {
-                version_runs::fill(&transaction)?;
+            match target {
+                VERSION_RUNS => version_runs::fill(&transaction)?,
+                VERSIONS_WITHOUT_PROCESS => late_tallies::fill(&transaction)?,
+                _ => {}
             }
             transaction.pragma_update(None, "user_version", target)?;
         }

@@ -5,8 +5,8 @@
 
 use crate::RunNo;
 use crate::error::StoreError;
+use crate::facts_of_type::each_fact_of;
 use crate::prepared::Prepared;
-use crate::{position, postings};
 use agentprov_model::{EventType, Fact, IndexKey, KeyKind, OsBytes, What};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -91,25 +91,11 @@ pub(crate) fn remove(connection: &Connection, run: RunNo) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Writes the entries of what was recorded before there were any. Facts that can't be read are left to `fsck`.
+/// Writes the entries of what was recorded before there were any.
 pub(crate) fn fill(connection: &Connection) -> Result<(), StoreError> {
-    let mut statement = connection.prepare("SELECT no FROM run WHERE removed IS NULL ORDER BY no")?;
-    let runs = statement.query_map([], |row| row.get(0).map(RunNo))?.collect::<Result<Vec<_>, _>>()?;
-    let mut body = connection.prepare("SELECT body FROM fact WHERE pos = ?1")?;
-    for run in runs {
-        for kind in [EventType::FileWrite, EventType::ToolCallStart] {
-            let key = IndexKey { kind: KeyKind::Type, value: kind.name().as_bytes() };
-            for seq in postings::look_up(connection, run, key.kind as u8, key.hash())? {
-                let mut rows = body.query([position(run, seq)])?;
-                let Some(row) = rows.next()? else { continue };
-                let bytes = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-                if let Ok(fact) = Fact::from_body(bytes) {
-                    VersionKeys::of(&fact).write(connection, run)?;
-                }
-            }
-        }
-    }
-    Ok(())
+    each_fact_of(connection, &[EventType::FileWrite, EventType::ToolCallStart], |run, fact| {
+        VersionKeys::of(fact).write(connection, run)
+    })
 }
 
 /// Gathers what the facts of a run ask for, to see whether it is there.

@@ -50,7 +50,7 @@ fn calls_one_after_the_other_find_their_effects() {
         ("again.txt", 1, "t-again-2"),
         ("fails.txt", 0, "t-fails"),
     ] {
-        assert_eq!(session.owner(name, line), owner, "{name}:{}", line + 1);
+        session.owns(owner, name, line);
     }
 }
 
@@ -72,7 +72,7 @@ fn parallel_calls_keep_apart_and_equal_ones_stay_ambiguous() {
     for (id, name) in [("t-1", "one.txt"), ("t-2", "two.txt"), ("t-3", "three.txt")] {
         assert_eq!(call(&document, id)["state"], "matched", "{id}: {document:#}");
         assert_eq!(session.files(&document, id), [name], "{id}: {document:#}");
-        assert_eq!(session.owner(name, 0), id);
+        session.owns(id, name, 0);
     }
     for (id, other) in [("t-equal-1", "t-equal-2"), ("t-equal-2", "t-equal-1")] {
         assert_eq!(call(&document, id)["state"], "ambiguous", "{document:#}");
@@ -100,7 +100,7 @@ fn edits_asked_for_together_keep_apart() {
     for (id, name, line) in [("t-first", "both.txt", 0), ("t-second", "both.txt", 1), ("t-third", "other.txt", 0)] {
         assert_eq!(call(&document, id)["state"], "matched", "{id}: {document:#}");
         assert_eq!(session.files(&document, id), [name], "{id}: {document:#}");
-        assert_eq!(session.owner(name, line), id, "{name}:{}", line + 1);
+        session.owns(id, name, line);
     }
     assert_eq!(document["undeclared"], json!([]), "{document:#}");
 }
@@ -116,7 +116,7 @@ fn background_work_stays_with_its_call() {
     for (id, name) in [("t-background", "late.txt"), ("t-left", "left.txt"), ("t-next", "next.txt")] {
         assert_eq!(call(&document, id)["state"], "matched", "{id}: {document:#}");
         assert_eq!(session.files(&document, id), [name], "{id}: {document:#}");
-        assert_eq!(session.owner(name, 0), id);
+        session.owns(id, name, 0);
     }
     assert_eq!(roots(&document, "t-background")[0]["background"], true, "{document:#}");
 }
@@ -154,7 +154,10 @@ fn hooks_that_vanish_in_the_middle_are_noticed() {
     let silent = document["undeclared"].as_array().expect("rows");
     let silent = silent.iter().find(|row| row["effects"].to_string().contains("wrote silent.txt"));
     assert_eq!(silent.expect("the silent work is listed")["kind"], "process", "{document:#}");
-    assert!(session.owner("silent.txt", 0).as_str().is_none_or(|owner| !owner.starts_with("t-")), "nobody declared it");
+    assert!(
+        session.line("silent.txt", 0)["owner"]["tool_call_id"].as_str().is_none_or(|owner| !owner.starts_with("t-")),
+        "nobody declared it"
+    );
     let missing = session.place.run(["reconcile", "r1", "--fail-on", "hooks-missing"]);
     assert_eq!(missing.status, 1, "{document:#}");
 }

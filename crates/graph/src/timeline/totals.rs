@@ -14,7 +14,7 @@ pub struct Totals {
     pub facts: u64,
     /// By event type; types without facts are left out.
     pub by_type: BTreeMap<EventType, u64>,
-    /// Runtime facts whose process is not known.
+    /// Runtime facts whose process is not known: versions that nobody, or more than one process, may have written.
     pub without_process: u64,
 }
 
@@ -51,9 +51,12 @@ impl Totals {
     /// # Errors
     /// What the store says.
     pub fn load(reader: &Reader, run: &RunRow, size: u64) -> Result<Self, GraphError> {
-        let by_type = if size == run.size { tallied(reader, run)? } else { recounted(reader, run, size)? };
+        if size == run.size {
+            let without_process = reader.tallies(run.no, CountGroup::WithoutProcess)?.into_values().sum();
+            return Ok(Self { facts: size, by_type: tallied(reader, run)?, without_process });
+        }
         let without_process = versions_without_process(reader, run, size)?;
-        Ok(Self { facts: size, by_type, without_process })
+        Ok(Self { facts: size, by_type: recounted(reader, run, size)?, without_process })
     }
 
     /// Facts by lane.
@@ -131,8 +134,6 @@ fn below(reader: &Reader, run: &RunRow, kind: EventType, size: u64) -> Result<Ve
     Ok(seqs)
 }
 
-/// Versions that nobody, or more than one process, may have written: the only runtime facts of our recorder that
-/// may lack a process. No tally counts them yet, so each version is asked.
 fn versions_without_process(reader: &Reader, run: &RunRow, size: u64) -> Result<u64, GraphError> {
     let mut count = 0;
     for seq in below(reader, run, EventType::FileWrite, size)? {

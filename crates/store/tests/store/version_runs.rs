@@ -2,7 +2,7 @@
 
 use crate::fixture::{Place, fact, run};
 use agentprov_model::content::GitSha1;
-use agentprov_model::index::{IndexKey, KeyKind};
+use agentprov_model::index::{CountGroup, IndexKey, KeyKind};
 use agentprov_model::*;
 use agentprov_store::{Durability, Prepared, RunNo, Store, fsck};
 
@@ -24,14 +24,17 @@ fn version(number: u64, path: &str, byte: u8) -> Fact {
     Fact { what, ..fact("versions", number) }
 }
 
-/// Three runs: two with versions of one path, of which one leaves the content of the third.
+/// Three runs: two with versions of one path, of which one leaves the content of the third. Of the third's nobody knows
+/// who made it.
 fn filled(place: &Place) -> Store {
     let store = place.store();
     let rows = [("r1", "/w/a", 1), ("r2", "/w/a", 2), ("r3", "/w/b", 2)];
     for (number, (name, path, byte)) in (0..).zip(rows) {
         let write = |batch: &mut agentprov_store::Batch<'_>| {
             let no = batch.open_run(&run(name))?;
-            batch.append(no, &Prepared::new(&version(number, path, byte)))?;
+            let mut version = version(number, path, byte);
+            version.process = version.process.filter(|_| name != "r3");
+            batch.append(no, &Prepared::new(&version))?;
             // An open of the other path is no version of it.
             batch.append(no, &Prepared::new(&fact("opens", number)))
         };
@@ -76,6 +79,24 @@ fn a_store_from_before_the_index_gets_it_when_it_is_opened() {
     drop(sql);
     let store = place.store();
     assert_indexed(&store);
+    assert!(fsck::check(&store, &mut |_, _| {}).expect("a check").is_clean());
+}
+
+#[test]
+fn versions_without_a_process_are_counted_and_were_not_always() {
+    let place = Place::new();
+    let counted = |store: &Store| {
+        let reader = store.reader().expect("a reader");
+        let of = |run| reader.tallies(RunNo(run), CountGroup::WithoutProcess).expect("counts");
+        (1..=3).map(|run| of(run).into_iter().collect::<Vec<_>>()).collect::<Vec<_>>()
+    };
+    let at_append = counted(&filled(&place));
+    assert_eq!(at_append.concat(), [("file_write".to_owned(), 1)], "one version of the three runs has none");
+    let sql = place.sql();
+    sql.execute_batch("DELETE FROM tally WHERE grp = 6; PRAGMA user_version = 3").expect("an older store");
+    drop(sql);
+    let store = place.store();
+    assert_eq!(counted(&store), at_append);
     assert!(fsck::check(&store, &mut |_, _| {}).expect("a check").is_clean());
 }
 

@@ -99,9 +99,15 @@ impl Session {
         self.place.run(["graph", "explain", "--tool-call", id]).ok().stdout
     }
 
-    /// The call that owns a line, counted from zero.
-    pub(crate) fn owner(&self, name: &str, line: usize) -> Value {
-        self.place.run(["blame", name, "--json"]).ok().json()["lines"][line]["owner"]["tool_call_id"].clone()
+    /// What is known of who owns a line, counted from zero.
+    pub(crate) fn line(&self, name: &str, line: usize) -> Value {
+        self.place.run(["blame", name, "--json"]).ok().json()["lines"][line].clone()
+    }
+
+    /// The line, counted from zero, is owned by that call.
+    pub(crate) fn owns(&self, id: &str, name: &str, line: usize) {
+        let found = self.line(name, line);
+        assert_eq!(found["owner"]["tool_call_id"], id, "{name}:{}: {found:#}", line + 1);
     }
 
     /// Every call is there and has its effects.

@@ -58,7 +58,7 @@ fn a_cancelled_call_keeps_what_it_did() {
     let cancelled = call(&document, "t-cancelled");
     assert_eq!((&cancelled["never_ended"], &cancelled["status"]), (&json!(true), &json!(null)), "{document:#}");
     assert_eq!(roots(&document, "t-cancelled")[0]["rung"], "launch_wrapper", "{document:#}");
-    assert_eq!(session.owner("begun.txt", 0), "t-cancelled");
+    session.owns("t-cancelled", "begun.txt", 0);
     assert!(!session.place.work().join("never.txt").exists() && !session.place.work().join("after.txt").exists());
 }
 
@@ -86,7 +86,7 @@ fn a_subagent_has_calls_of_its_own() {
         assert_eq!(call(&document, id)["subagent"].is_string(), by_subagent, "{id}: {document:#}");
     }
     for (name, owner) in [("sub.txt", "t-sub"), ("written.txt", "t-sub-write"), ("main.txt", "t-main")] {
-        assert_eq!(session.owner(name, 0), owner);
+        session.owns(owner, name, 0);
     }
 }
 
@@ -115,7 +115,7 @@ fn a_server_of_tools_does_what_it_is_asked() {
         assert_eq!(call["witnesses"], json!(["hook", "proxy"]), "{document:#}");
         assert_eq!(call["mcp"][0]["rung"], "same_tool", "{document:#}");
         assert_eq!(call["files"][0]["rung"], "request_window", "{document:#}");
-        assert_eq!(session.owner("sums.txt", line), id);
+        session.owns(id, "sums.txt", line);
     }
     let rows = document["scaffolding"].as_array().expect("rows");
     assert!(rows.iter().any(|row| row["rule"] == "mcp_server"), "{document:#}");

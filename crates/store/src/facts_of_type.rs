@@ -1,0 +1,32 @@
+//! All facts of a type, for what is derived anew from them.
+
+use crate::error::StoreError;
+use crate::{RunNo, position, postings};
+use agentprov_model::{EventType, Fact, IndexKey, KeyKind};
+use rusqlite::Connection;
+
+/// Calls `visit` with every stored fact of these types, of runs that were not removed. Facts that can't be read are
+/// left to `fsck`.
+pub(crate) fn each_fact_of(
+    connection: &Connection,
+    kinds: &[EventType],
+    mut visit: impl FnMut(RunNo, &Fact) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare("SELECT no FROM run WHERE removed IS NULL ORDER BY no")?;
+    let runs = statement.query_map([], |row| row.get(0).map(RunNo))?.collect::<Result<Vec<_>, _>>()?;
+    let mut body = connection.prepare("SELECT body FROM fact WHERE pos = ?1")?;
+    for run in runs {
+        for kind in kinds {
+            let key = IndexKey { kind: KeyKind::Type, value: kind.name().as_bytes() };
+            for seq in postings::look_up(connection, run, key.kind as u8, key.hash())? {
+                let mut rows = body.query([position(run, seq)])?;
+                let Some(row) = rows.next()? else { continue };
+                let bytes = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+                if let Ok(fact) = Fact::from_body(bytes) {
+                    visit(run, &fact)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
