@@ -85,7 +85,8 @@ fn everything_that_strace_sees_is_recorded() {
 
     let expected = of_strace(&traces, &place.work());
     let recorded = of_facts(&place.facts("w"), &place.work());
-    assert!(expected.len() > 1_500, "strace saw only {} different things", expected.len());
+    // Besides 1,000 programs: what comes on top depends on where the loader looks for libraries.
+    assert!(expected.len() > 1_300, "strace saw only {} different things", expected.len());
     assert!(expected.keys().filter(|key| key.starts_with("exec [\"/bin/true\"")).count() == 1_000);
     let missing: Vec<String> = expected
         .iter()

@@ -113,6 +113,8 @@ impl Place {
             .env_remove("CLAUDE_CODE_SHELL_PREFIX")
             .env_remove("CLAUDE_CONFIG_DIR")
             .env_remove("CODEX_HOME")
+            // Cargo's own: with it the loader of every recorded program tries a dozen folders, each a fact.
+            .env_remove("LD_LIBRARY_PATH")
             .stdin(Stdio::null())
     }
 

@@ -1,7 +1,9 @@
 //! Scripted agents that call their hooks around real commands: what they did is known line by line, and so is what a
 //! recording must say of it.
 
-use crate::place::{PROGRAM, Place, Said};
+use crate::place::{PROGRAM, Place, Said, has};
+use agentprov_model::{Fact, RunId, What};
+use agentprov_store::{Durability, Location, Prepared, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -166,6 +168,50 @@ fn edits_by_the_agent_itself_are_bound_by_path() {
     assert_eq!(call(&document, "t-3")["differences"][0]["kind"], "other_content", "{document:#}");
     assert_eq!(undeclared(&document), [("file".to_owned(), "wrote b.txt".to_owned())], "the first writing has no call");
     assert_eq!(document["verdict"], "differs");
+}
+
+/// Where an agent renames its draft before the release of it was noticed, the draft has no version of its own: the line
+/// is the call's nevertheless.
+#[test]
+fn a_line_of_a_draft_without_a_version_belongs_to_its_edit() {
+    if !has("a_line_of_a_draft_without_a_version_belongs_to_its_edit", "python3") {
+        return;
+    }
+    let mut agent = Agent::new();
+    agent.place.write("b.txt", "x\n");
+    let edit = json!({"file_path": agent.path("b.txt"), "old_string": "x", "new_string": "y"});
+    agent.line("sleep 0.01").pre("t-1", "Edit", &edit);
+    let before = agent.script.len();
+    agent.post("t-1", "Edit", &edit);
+    let after = agent.script.split_off(before);
+    let program = "import os, subprocess, sys\nopen(\"b.tmp\", \"w\").write(\"y\\n\")\nos.rename(\"b.tmp\", \"b.txt\")\n\
+                   subprocess.run([\"sh\", \"-c\", sys.argv[1]])";
+    agent.line(&format!("exec python3 -c {} {}", quoted(program), quoted(&after)));
+    agent.record_with(&[]).ok();
+    let owner = |run: &str| {
+        let document = agent.place.run(["blame", "b.txt", "--run", run, "--json"]).ok().json();
+        let line = &document["lines"][0];
+        (line["method"].clone(), line["owner"]["tool_call_id"].clone())
+    };
+    assert_eq!(owner("r1").1, "t-1");
+    let of_draft = |fact: &Fact| match &fact.what {
+        What::FileVersion(version) => version.path.as_bytes().ends_with(b"b.tmp"),
+        _ => false,
+    };
+    let facts: Vec<Fact> = agent.place.facts("r1").into_iter().filter(|fact| !of_draft(fact)).collect();
+    append(&agent.place, "r2", &facts);
+    assert_eq!(owner("r2"), (json!("opened_for_writing"), json!("t-1")));
+}
+
+fn append(place: &Place, run: &str, facts: &[Fact]) {
+    let store = Store::open(Location::chosen(place.data_dir())).expect("a store");
+    let mut writer = store.writer().expect("a writer");
+    writer
+        .transaction(Durability::Process, |batch| {
+            let run = batch.open_run(&RunId::new(run).expect("a name"))?;
+            facts.iter().try_for_each(|fact| batch.append(run, &Prepared::new(fact)).map(drop))
+        })
+        .expect("facts can be appended");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use crate::attempts::Attempt;
 use crate::blame::lineage::{Earlier, Line, Origin};
+use crate::blame::openers::Opener;
 use crate::processes::ProcessTable;
 use crate::timeline::command_line;
-use crate::tool_calls::{Binding, BindingState, Call, Rung, ToolCalls};
+use crate::tool_calls::{Binding, BindingState, Call, CallNo, Rung, ToolCalls};
 use crate::versions::{Version, cause_name};
-use agentprov_model::{AttemptNo, Basis, EventTime, OsBytes, ProcessId};
+use agentprov_model::{AttemptNo, Basis, EventId, EventTime, OsBytes, ProcessId};
 use serde::Serialize;
 
 /// A process that wrote, or may have written, a line.
@@ -124,6 +125,17 @@ pub struct EarlierStatement {
     pub replaced: &'static str,
 }
 
+/// What makes a process an owner: that it made a version, or opened a file for writing.
+#[derive(Clone, Copy)]
+struct Deed<'d> {
+    process: ProcessId,
+    at: EventTime,
+    attempt: AttemptNo,
+    path: &'d OsBytes,
+    event: EventId,
+    seq: u64,
+}
+
 /// Turns origins into statements.
 pub(super) struct Witness<'a> {
     pub(super) versions: &'a [Version],
@@ -158,20 +170,7 @@ impl Witness<'_> {
             }
             Origin::Opened(place, openers) => {
                 let version = &self.versions[*place];
-                let owners = openers
-                    .iter()
-                    .map(|opener| {
-                        let path = version.source().unwrap_or(&version.path).clone();
-                        self.owner(
-                            opener.process,
-                            opener.at,
-                            opener.attempt,
-                            path,
-                            opener.event.to_string(),
-                            opener.seq,
-                        )
-                    })
-                    .collect();
+                let owners = openers.iter().map(|opener| self.of_opener(version, opener)).collect();
                 let cause = Some(cause_name(&version.cause));
                 let statement = Statement {
                     method: "opened_for_writing",
@@ -186,23 +185,43 @@ impl Witness<'_> {
     }
 
     fn of_version(&self, version: &Version, writer: ProcessId) -> Owner {
-        self.owner(writer, version.at, version.attempt, version.path.clone(), version.event.to_string(), version.seq)
+        let deed = Deed {
+            process: writer,
+            at: version.at,
+            attempt: version.attempt,
+            path: &version.path,
+            event: version.event,
+            seq: version.seq,
+        };
+        self.owner(&deed, self.tool_calls.of_fact(version.seq))
     }
 
-    fn owner(
-        &self,
-        process: ProcessId,
-        at: EventTime,
-        no: AttemptNo,
-        path: OsBytes,
-        event_id: String,
-        seq: u64,
-    ) -> Owner {
+    /// An open is bound to no call; the renaming of what was written then may be. It speaks for the open where the same
+    /// process did both in the window of one call.
+    fn of_opener(&self, version: &Version, opener: &Opener) -> Owner {
+        let in_window = |call: &CallNo| self.tool_calls.calls[*call].window.holds(opener.at);
+        let renaming = self.tool_calls.of_fact(version.seq).filter(|binding| {
+            version.writers == [opener.process] && binding.has_calls() && binding.calls.iter().all(in_window)
+        });
+        let deed = Deed {
+            process: opener.process,
+            at: opener.at,
+            attempt: opener.attempt,
+            path: version.source().unwrap_or(&version.path),
+            event: opener.event,
+            seq: opener.seq,
+        };
+        self.owner(&deed, renaming)
+    }
+
+    /// The owner, by the binding of what it did or, where that has none, of the process.
+    fn owner(&self, deed: &Deed<'_>, binding: Option<&Binding>) -> Owner {
+        let Deed { process, at, attempt: no, path, event, seq } = *deed;
         let known = self.processes.find(&process);
         let exec = known.and_then(|known| known.exec_at(at));
         let argv = exec.map(|exec| exec.exec.argv.clone());
         let started = self.attempts.iter().find(|attempt| attempt.no == no).map(|attempt| &attempt.started);
-        let binding = self.tool_calls.of_fact(seq).or_else(|| self.tool_calls.of_process(&process));
+        let binding = binding.or_else(|| self.tool_calls.of_process(&process));
         let binding = binding.filter(|binding| binding.has_calls());
         let calls =
             binding.map(|binding| binding.calls.iter().map(|no| &self.tool_calls.calls[*no]).collect::<Vec<_>>());
@@ -222,9 +241,9 @@ impl Witness<'_> {
             attempt_id: started.map(|started| started.attempt_id.to_string()),
             session_id: session.or_else(|| started.map(|started| started.session_id.to_string())),
             tool_call_id: call.map(Call::name).or_else(|| started.map(|started| started.tool_call_id.to_string())),
-            event_id,
+            event_id: event.to_string(),
             seq,
-            path,
+            path: path.clone(),
         }
     }
 }
