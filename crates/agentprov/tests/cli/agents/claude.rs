@@ -23,8 +23,15 @@ const WORDS: [&str; 9] = [
     "mcp__scripted__add",
 ];
 
-const SETTINGS: [(&str, &str); 3] =
-    [("ANTHROPIC_API_KEY", "made-up"), ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"), ("DISABLE_TELEMETRY", "1")];
+const SETTINGS: [(&str, &str); 6] = [
+    ("ANTHROPIC_API_KEY", "made-up"),
+    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+    ("DISABLE_TELEMETRY", "1"),
+    // A script asks for its tools whether they are there or not: on a busy machine a server takes its time to start.
+    ("MCP_CONNECTION_NONBLOCKING", "false"),
+    ("MCP_CONNECT_TIMEOUT_MS", "60000"),
+    ("MCP_TIMEOUT", "60000"),
+];
 
 impl Session {
     /// None, said on standard output, where something is missing.
@@ -66,7 +73,7 @@ impl Session {
         std::fs::write(&server, text).expect("a server can be written");
         let wrapped = json!(["mcp", "wrap", "--name", "scripted", "--", "python3", "-B", server]);
         let environment = packages.map_or_else(|| json!({}), |folder| json!({"PYTHONPATH": folder}));
-        let server = json!({"command": PROGRAM, "args": wrapped, "env": environment});
+        let server = json!({"command": PROGRAM, "args": wrapped, "env": environment, "alwaysLoad": true});
         let path = self.place.root().join("mcp.json");
         let config = json!({"mcpServers": {"scripted": server}});
         std::fs::write(&path, config.to_string()).expect("a file can be written");
