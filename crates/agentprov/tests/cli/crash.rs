@@ -23,6 +23,11 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
         if point % 2 == 1 {
             child_of(child.id());
         }
+        // And every fourth where some of it can be read.
+        let end = Instant::now() + Duration::from_secs(10);
+        while point % 4 == 1 && facts_of(&place, &run).is_empty() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         std::thread::sleep(Duration::from_micros(random.next() % (MOST_MS * 1000)));
         // What another process could read is acknowledged: it must still be there afterwards.
         let acknowledged = facts_of(&place, &run);
@@ -55,7 +60,7 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
         let verify = place.run(["verify", &run]);
         assert_eq!(verify.status, 0, "{run}: {}", verify.stdout);
     }
-    assert!(facts_before > POINTS as usize * 10, "only {facts_before} facts could be read before the kills");
+    assert!(facts_before > POINTS as usize * 4, "only {facts_before} facts could be read before the kills");
     assert!(interrupted > POINTS / 4, "only {interrupted} of {POINTS} points hit a recording");
     let left: Vec<String> = std::fs::read_dir(place.data_dir())
         .expect("the data dir")
