@@ -1,12 +1,14 @@
 //! Scripted agents that call their hooks around real commands: what they did is known line by line, and so is what a
 //! recording must say of it.
 
+use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, Said, has};
 use agentprov_model::{Fact, RunId, What};
 use agentprov_store::{Durability, Location, Prepared, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::process::Command;
 
 /// A shell script that is an agent.
 pub(crate) struct Agent {
@@ -168,6 +170,26 @@ fn edits_by_the_agent_itself_are_bound_by_path() {
     assert_eq!(call(&document, "t-3")["differences"][0]["kind"], "other_content", "{document:#}");
     assert_eq!(undeclared(&document), [("file".to_owned(), "wrote b.txt".to_owned())], "the first writing has no call");
     assert_eq!(document["verdict"], "differs");
+}
+
+/// The output of a recording that goes to a file of the workspace is no deed that a call would have to declare; a file
+/// that the agent opens itself is.
+#[test]
+fn redirected_output_needs_no_call() {
+    let mut agent = Agent::new();
+    agent.line("echo said");
+    agent.shell("t-1", "echo one >a.txt").line("echo own >own.txt");
+    let script = agent.place.root().join("agent.sh");
+    std::fs::write(&script, &agent.script).expect("a script can be written");
+    let line = format!("'{PROGRAM}' record --quiet --run r1 -- sh '{}' >said.txt 2>&1", script.display());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]);
+    assert!(agent.place.surround(&mut shell).output_in_time().status.success());
+    let document = agent.place.run(["reconcile", "r1", "--json"]).ok().json();
+    assert_eq!(undeclared(&document), [("file".to_owned(), "wrote own.txt".to_owned())], "{document:#}");
+    let rows = document["scaffolding"].as_array().expect("rows");
+    let given = rows.iter().find(|row| row["rule"] == "inherited_output").expect("it is listed");
+    assert_eq!(given["effects"], json!(["wrote said.txt"]), "{document:#}");
 }
 
 /// Where an agent renames its draft before the release of it was noticed, the draft has no version of its own: the line

@@ -3,7 +3,7 @@
 use super::binding::{Binding, BindingState, CallNo, Rung};
 use super::calls::Call;
 use super::effects::{Deed, Effect};
-use super::scaffolding::{self, AGENT_CONNECTION, AGENT_FILE, MCP_SERVER};
+use super::scaffolding::{self, AGENT_CONNECTION, AGENT_FILE, INHERITED_OUTPUT, MCP_SERVER};
 use super::servers::Servers;
 use crate::error::GraphError;
 use agentprov_model::declared::{ToolClass, ToolInput};
@@ -60,7 +60,10 @@ impl Desk<'_> {
         // A nested agent's deeds belong to the call that started it, where no call of its own claims them.
         let outer =
             || of_writers.iter().find(|(_, binding)| binding.has_calls()).map(|(_, b)| b.inherited(effect.event));
-        Ok(Some(own.or_else(outer).unwrap_or_else(|| self.unclaimed(effect))))
+        match own.or_else(outer) {
+            Some(binding) => Ok(Some(binding)),
+            None => self.unclaimed(effect).map(Some),
+        }
     }
 
     // --- servers ---
@@ -211,16 +214,34 @@ impl Desk<'_> {
         Some(Binding::ambiguous(Rung::ProcessWindow, open.clone(), self.evidence(effect.event, &open), why))
     }
 
-    fn unclaimed(&self, effect: &Effect) -> Binding {
-        match &effect.deed {
+    fn unclaimed(&self, effect: &Effect) -> Result<Binding, GraphError> {
+        Ok(match &effect.deed {
             Deed::Connection { .. } => Binding::scaffolding(AGENT_CONNECTION, vec![effect.event]),
             Deed::File { path, workspace_path, .. } if scaffolding::is_agent_file(path, workspace_path.is_some()) => {
                 Binding::scaffolding(AGENT_FILE, vec![effect.event])
             }
+            Deed::File { path, cause, .. } if self.is_inherited(path, cause)? => {
+                Binding::scaffolding(INHERITED_OUTPUT, vec![effect.event])
+            }
             Deed::File { .. } => {
                 Binding::unattributed(vec![effect.event], "the agent wrote it itself, and no open call names the path")
             }
+        })
+    }
+
+    /// True where nobody in the run opened the file for writing or gave it this name: whoever wrote to it had been
+    /// given the descriptor. Only a recording that sees every open can tell.
+    fn is_inherited(&self, path: &OsBytes, cause: &VersionCause) -> Result<bool, GraphError> {
+        if !matches!(cause, VersionCause::Closed | VersionCause::StillOpen) {
+            return Ok(false);
         }
+        let key = IndexKey { kind: KeyKind::Path, value: path.as_bytes() };
+        let facts = self.reader.facts_by_key(self.run.no, key)?;
+        Ok(facts.iter().all(|(_, fact)| match &fact.what {
+            What::FileOpened(open) => !open.access.writes() || !open.result.succeeded(),
+            What::FileVersion(version) => matches!(version.cause, VersionCause::Closed | VersionCause::StillOpen),
+            _ => false,
+        }))
     }
 
     fn evidence(&self, event: EventId, calls: &[CallNo]) -> Vec<EventId> {

@@ -49,6 +49,13 @@ pub const AGENT_FILE: Rule = Rule {
     matches: |_| false,
 };
 
+/// Output that whoever started the recording had redirected.
+pub const INHERITED_OUTPUT: Rule = Rule {
+    id: "inherited_output",
+    about: "the agent writes to a file that was open before the recording began, as redirected output is",
+    matches: |_| false,
+};
+
 /// Every row, in the order in which they are tried.
 pub const RULES: &[Rule] = &[
     HOOK,
@@ -62,6 +69,7 @@ pub const RULES: &[Rule] = &[
     NO_PROGRAM,
     AGENT_CONNECTION,
     AGENT_FILE,
+    INHERITED_OUTPUT,
 ];
 
 /// Folders below the home of the user in which agents keep what is theirs.
