@@ -143,7 +143,12 @@ impl Stage {
         let mut out = anstream::stdout();
         writeln!(out, "{} agentprov {}", styled(QUIET, "$"), styled(TITLE, arguments.join(" ")))?;
         out.flush()?;
-        let status = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if std::env::var_os("CARGO").is_some() {
+            // Cargo's own folders, which the loader of every recorded program would try: facts that nobody asked for.
+            command.env_remove("LD_LIBRARY_PATH");
+        }
+        let status = command
             .args(arguments)
             .current_dir(self.workspace())
             .env("AGENTPROV_DATA_DIR", self.store(copy))
