@@ -102,6 +102,11 @@ pub enum Vantage {
 }
 
 impl Vantage {
+    /// True where it tells of what had happened by then, from a session file or an export, not while it happens.
+    pub const fn is_afterwards(self) -> bool {
+        matches!(self, Self::Transcript | Self::Otlp)
+    }
+
     /// The name as it stands in documents.
     pub const fn name(self) -> &'static str {
         match self {

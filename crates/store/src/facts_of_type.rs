@@ -1,4 +1,4 @@
-//! All facts of a type, for what is derived anew from them.
+//! All facts of a type or with a key, for what is derived anew from them.
 
 use crate::error::StoreError;
 use crate::{RunNo, position, postings};
@@ -10,14 +10,23 @@ use rusqlite::Connection;
 pub(crate) fn each_fact_of(
     connection: &Connection,
     kinds: &[EventType],
+    visit: impl FnMut(RunNo, &Fact) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let key = |kind: &EventType| IndexKey { kind: KeyKind::Type, value: kind.name().as_bytes() };
+    each_fact_with(connection, &kinds.iter().map(key).collect::<Vec<_>>(), visit)
+}
+
+/// The same with every stored fact that may have one of these keys, once for each.
+pub(crate) fn each_fact_with(
+    connection: &Connection,
+    keys: &[IndexKey<'_>],
     mut visit: impl FnMut(RunNo, &Fact) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut statement = connection.prepare("SELECT no FROM run WHERE removed IS NULL ORDER BY no")?;
     let runs = statement.query_map([], |row| row.get(0).map(RunNo))?.collect::<Result<Vec<_>, _>>()?;
     let mut body = connection.prepare("SELECT body FROM fact WHERE pos = ?1")?;
     for run in runs {
-        for kind in kinds {
-            let key = IndexKey { kind: KeyKind::Type, value: kind.name().as_bytes() };
+        for key in keys {
             for seq in postings::look_up(connection, run, key.kind as u8, key.hash())? {
                 let mut rows = body.query([position(run, seq)])?;
                 let Some(row) = rows.next()? else { continue };

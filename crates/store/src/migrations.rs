@@ -6,11 +6,13 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// SQL of each step; after step `n` the database has `user_version` n + 1.
-const STEPS: &[&str] = &[STEP_1, STEP_2, version_runs::SCHEMA, NO_SQL];
+const STEPS: &[&str] = &[STEP_1, STEP_2, version_runs::SCHEMA, NO_SQL, NO_SQL];
 /// The step after which the entries for what was recorded before have to be made.
 const VERSION_RUNS: i64 = 3;
 /// The step that counts the versions without a process of what was recorded before.
 const VERSIONS_WITHOUT_PROCESS: i64 = 4;
+/// The step that makes the entries for sessions and calls that agents had told of before.
+const DECLARING_RUNS: i64 = 5;
 
 const NO_SQL: &str = "";
 
@@ -172,6 +174,7 @@ pub fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreErro
             match target {
                 VERSION_RUNS => version_runs::fill(&transaction)?,
                 VERSIONS_WITHOUT_PROCESS => late_tallies::fill(&transaction)?,
+                DECLARING_RUNS => version_runs::fill_declared(&transaction)?,
                 _ => {}
             }
             transaction.pragma_update(None, "user_version", target)?;

@@ -264,6 +264,7 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn event(&self, run: RunNo, id: &EventId) -> Result<Option<EventRow>, StoreError> {
+        self.look_ups.set(self.look_ups.get() + 1);
         Ok(self
             .connection
             .prepare_cached("SELECT id, low, seq FROM event WHERE run = ?1 AND id = ?2")?
@@ -294,7 +295,7 @@ impl Reader {
         postings::look_up(&self.connection, run, key.kind as u8, key.hash())
     }
 
-    /// How often this reader has asked the postings of a run: the work that a question over many runs makes.
+    /// How often this reader has asked the postings or the ids of a run: the work that a question over many runs makes.
     pub fn look_ups(&self) -> u64 {
         self.look_ups.get()
     }
@@ -305,6 +306,15 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn runs_with_version(&self, key: IndexKey<'_>) -> Result<Vec<RunNo>, StoreError> {
+        version_runs::look_up(&self.connection, key)
+    }
+
+    /// Runs in which an agent may have spoken of a session or a tool call, the oldest first: the key is one of
+    /// [`KeyKind::DeclaredSession`] or [`KeyKind::DeclaredCall`].
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn runs_that_declare(&self, key: IndexKey<'_>) -> Result<Vec<RunNo>, StoreError> {
         version_runs::look_up(&self.connection, key)
     }
 
@@ -322,8 +332,10 @@ impl Reader {
     /// What SQLite says.
     pub fn postings_everywhere(&self, key: IndexKey<'_>) -> Result<Vec<(RunNo, Vec<Seq>)>, StoreError> {
         let runs = match key.kind {
-            // Only versions have these keys.
-            KeyKind::Content | KeyKind::GitBlob => self.runs_with_version(key)?,
+            // Only facts whose runs are known have these keys.
+            KeyKind::Content | KeyKind::GitBlob | KeyKind::DeclaredSession | KeyKind::DeclaredCall => {
+                self.runs_with_version(key)?
+            }
             _ => {
                 let mut statement = self.connection.prepare_cached("SELECT DISTINCT run FROM segment ORDER BY run")?;
                 statement.query_map([], |row| row.get(0).map(RunNo))?.collect::<Result<Vec<_>, _>>()?

@@ -1,11 +1,13 @@
-//! Which runs hold a version of a path, or one that left a content behind: a question about all runs asks these alone,
-//! however many others there are. And the folders in which attempts ran.
+//! Which runs hold a version of a path, or one that left a content behind, and in which an agent spoke of a session or a
+//! tool call: a question about all runs asks these alone, however many others there are. And the folders in which
+//! attempts ran.
 //!
-//! Versions are few beside opens and calls, so that an entry at its place costs little; postings say where in the run.
+//! Versions and what agents say are few beside opens and calls, so that an entry at its place costs little; postings say
+//! where in the run.
 
 use crate::RunNo;
 use crate::error::StoreError;
-use crate::facts_of_type::each_fact_of;
+use crate::facts_of_type::{each_fact_of, each_fact_with};
 use crate::prepared::Prepared;
 use agentprov_model::{EventType, Fact, IndexKey, KeyKind, OsBytes, What};
 use rusqlite::Connection;
@@ -37,7 +39,7 @@ impl VersionKeys {
     pub(crate) fn of(fact: &Fact) -> Self {
         match &fact.what {
             What::AttemptStarted(started) => Self { keys: Vec::new(), workspace: Some(started.workspace.clone()) },
-            What::FileVersion(_) => {
+            What::FileVersion(_) | What::Declared(_) => {
                 let mut keys = Vec::with_capacity(3);
                 fact.visit_keys(|key| {
                     if is_indexed(key.kind) {
@@ -65,12 +67,15 @@ impl VersionKeys {
     }
 }
 
-/// Whether a question for keys of that kind about versions is answered here. Paths are those of versions alone.
+/// Whether a question for keys of that kind is answered here. Paths are those of versions alone.
 const fn is_indexed(kind: KeyKind) -> bool {
-    matches!(kind, KeyKind::Path | KeyKind::Content | KeyKind::GitBlob)
+    matches!(
+        kind,
+        KeyKind::Path | KeyKind::Content | KeyKind::GitBlob | KeyKind::DeclaredSession | KeyKind::DeclaredCall
+    )
 }
 
-/// Runs that may have versions with that key, the oldest first. Keys are hashes: the facts tell.
+/// Runs that may have versions, or sayings of agents, with that key, the oldest first. Keys are hashes: the facts tell.
 pub(crate) fn look_up(connection: &Connection, key: IndexKey<'_>) -> Result<Vec<RunNo>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT run FROM version_run WHERE key = ?1 ORDER BY run")?;
     let rows = statement.query_map([key.hash().cast_signed()], |row| row.get(0).map(RunNo))?;
@@ -96,6 +101,12 @@ pub(crate) fn fill(connection: &Connection) -> Result<(), StoreError> {
     each_fact_of(connection, &[EventType::FileWrite, EventType::ToolCallStart], |run, fact| {
         VersionKeys::of(fact).write(connection, run)
     })
+}
+
+/// Writes the entries of what agents had said before such entries were kept.
+pub(crate) fn fill_declared(connection: &Connection) -> Result<(), StoreError> {
+    let declared = IndexKey { kind: KeyKind::Declared, value: b"" };
+    each_fact_with(connection, &[declared], |run, fact| VersionKeys::of(fact).write(connection, run))
 }
 
 /// Gathers what the facts of a run ask for, to see whether it is there.

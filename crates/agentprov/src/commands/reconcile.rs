@@ -151,6 +151,10 @@ fn print_call(out: &mut impl Write, call: &CallRow) -> io::Result<()> {
     if call.witnesses.len() > 1 {
         writeln!(out, "      {}", styled(QUIET, format!("told by {}", call.witnesses.join(", "))))?;
     }
+    if let Some(home) = &call.home_run_id {
+        let line = format!("came before its hooks, which are in run {home}: counted there");
+        writeln!(out, "      {}", styled(QUIET, line))?;
+    }
     for difference in &call.differences {
         let line = format!("{} [{}]", difference.what, difference.evidence.join(" "));
         writeln!(out, "      {}", styled(BAD, line))?;

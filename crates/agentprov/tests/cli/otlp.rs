@@ -3,7 +3,8 @@
 use crate::bounded::InTime as _;
 use crate::place::{PROGRAM, Place, has};
 use crate::python::python_packages;
-use agentprov_model::declared::{Agent, Deed};
+use crate::tool_calls::Agent;
+use agentprov_model::declared::{Agent as AgentName, Deed};
 use agentprov_model::{Fact, Vantage, What};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -165,6 +166,97 @@ fn an_exported_call_joins_the_call_of_the_hooks_once() {
     place.run(["verify", "claude-s-1"]).ok();
 }
 
+/// A recorded agent with four calls: telemetry of them names the session, the trace alone, another command, and the end
+/// that no hook told.
+fn recorded_beside_telemetry(telemetry_first: bool) -> (Agent, Value) {
+    let mut agent = Agent::new();
+    for id in ["toolu_1", "toolu_2", "toolu_3"] {
+        agent.shell(id, "cat /dev/null");
+    }
+    agent.pre("toolu_4", "Bash", &json!({"command": "cat /dev/zero"}));
+    let named = |number, id: &str, command: &str| {
+        let mut span = tool(number, id, command);
+        let session = attributes(&[("session.id", text("s1"))]);
+        span["attributes"].as_array_mut().expect("a list").extend(session.as_array().expect("a list").clone());
+        span
+    };
+    let chat = span(5, "chat m-1", &[("gen_ai.operation.name", text("chat")), ("session.id", text("s1"))]);
+    let calls = [
+        named(1, "toolu_1", "cat /dev/null"),
+        tool(2, "toolu_2", "cat /dev/null"),
+        named(3, "toolu_3", "rm x"),
+        named(4, "toolu_4", "cat /dev/zero"),
+        chat,
+    ];
+    let spans = traces("claude-code", &calls);
+    agent.place.run(["init"]).ok();
+    let receiver = Receiver::start(&agent.place);
+    if telemetry_first {
+        receiver.json("/v1/traces", &spans);
+    }
+    agent.record_with(&[]).ok();
+    let number_of_facts = || -> usize {
+        let runs = agent.place.reader().runs().expect("runs");
+        runs.iter().map(|run| told(&agent.place, run.id.as_str()).len()).sum()
+    };
+    receiver.json("/v1/traces", &spans);
+    receiver.json("/v1/traces", &spans);
+    assert_eq!(number_of_facts(), 9, "begin and end of four calls and one of the model, however often and when");
+    let document = agent.place.run(["reconcile", "r1", "--json"]).json();
+    (agent, document)
+}
+
+/// What of a document does not hang on clocks and process ids.
+fn lasting(document: &Value) -> Value {
+    let call = |call: &Value| {
+        let differences = call["differences"].as_array().cloned().unwrap_or_default();
+        json!({
+            "id": call["tool_call_id"], "session": call["session_id"], "status": call["status"], "state": call["state"],
+            "input": call["input"], "witnesses": call["witnesses"], "home": call["home_run_id"],
+            "differences": differences.iter().map(|found| found["what"].clone()).collect::<Vec<_>>(),
+            "processes": call["processes"].as_array().map(Vec::len),
+        })
+    };
+    let sessions = document["sessions"].as_array().expect("a list");
+    json!({
+        "calls": document["calls"].as_array().expect("a list").iter().map(call).collect::<Vec<_>>(),
+        "sessions": sessions.iter().map(|s| json!([s["session_id"], s["messages"], s["calls"]])).collect::<Vec<_>>(),
+        "counts": document["counts"], "verdict": document["verdict"],
+    })
+}
+
+#[test]
+fn telemetry_that_came_before_its_hooks_counts_where_the_session_is_at_home() {
+    let (_, late) = recorded_beside_telemetry(false);
+    let (agent, early) = recorded_beside_telemetry(true);
+    let place = &agent.place;
+    assert_eq!(lasting(&early), lasting(&late), "the order of arrival makes no difference");
+    let calls = early["calls"].as_array().expect("a list");
+    assert_eq!(calls.len(), 4, "{early:#}");
+    for call in calls {
+        assert_eq!(call["witnesses"], json!(["hook", "otlp"]), "{call}");
+    }
+    assert_eq!(calls[2]["differences"][0]["kind"], "contradiction", "{early:#}");
+
+    assert_eq!(told(place, "r1").len(), 0, "nothing was moved");
+    for (run, calls) in [("claude-s1", 3), ("claude-trace-0af7651916cd43dd8448eb211c80319c", 1)] {
+        let own = place.run(["reconcile", run, "--json"]).json();
+        let rows = own["calls"].as_array().expect("a list");
+        assert_eq!(rows.len(), calls, "{own:#}");
+        assert!(rows.iter().all(|call| call["home_run_id"] == "r1"), "{own:#}");
+        let text = place.run(["show", run]).stdout;
+        assert_eq!(text.matches("which are in run r1: counted there").count(), calls, "{text}");
+        place.run(["verify", run]).ok();
+    }
+    let text = place.run(["show", "r1"]).stdout;
+    assert_eq!(text.matches("told by hook, otlp").count(), 4, "{text}");
+    assert_eq!(calls[3]["status"], "completed", "the end that no hook told: {early:#}");
+    for call in ["toolu_2", "toolu_4"] {
+        place.run(["graph", "explain", "--run", "r1", "--tool-call", call]).ok();
+    }
+    place.run(["fsck"]).ok();
+}
+
 #[test]
 fn what_telemetry_leaves_open_contradicts_nobody() {
     let place = Place::new();
@@ -227,7 +319,7 @@ fn prompts_are_named_and_model_calls_keep_their_numbers() {
 
     let chat = told(&place, "agent-c-1");
     let [Fact { what: What::Declared(declared), .. }] = chat.as_slice() else { panic!("{chat:?}") };
-    assert_eq!((declared.agent, declared.model.as_deref()), (Agent::Other, Some("m-1")));
+    assert_eq!((declared.agent, declared.model.as_deref()), (AgentName::Other, Some("m-1")));
     assert_eq!(declared.other["gen_ai.usage.input_tokens"], 1_200);
     assert_eq!(declared.other["gen_ai.response.finish_reasons"], json!(["stop"]));
     let session = told(&place, "claude-s-2");

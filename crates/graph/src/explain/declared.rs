@@ -14,8 +14,8 @@ impl Neighbourhood<'_> {
         let Some(call) = tool_calls.calls.get(no) else { return Ok(()) };
         let name = call.name();
         for told in call.started.iter().chain(&call.ended) {
-            let fact = self.reader.fact(self.run.no, told.seq)?;
-            self.facts.insert(told.seq, fact);
+            let Some(seq) = told.seq else { continue };
+            self.facts.insert(seq, self.reader.fact(self.run.no, seq)?);
         }
         if let Some(session) = &call.session {
             let at = call.window.from;

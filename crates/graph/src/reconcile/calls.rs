@@ -105,6 +105,9 @@ pub struct CallRow {
     /// Vantages that tell of it; of calls whose id is synthetic it is not known which vantage means which.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<&'static str>,
+    /// The other run in which it is at home, where the hooks that tell of it came after its telemetry: it is counted there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home_run_id: Option<String>,
     /// Facts that declare it.
     pub evidence: Vec<String>,
 }
@@ -266,6 +269,7 @@ impl Desk<'_> {
             mcp: self.tool_calls.mcp_of(no).map(|asked| self.asked(no, asked)).collect(),
             containers: self.tool_calls.containers_of(no).map(|contained| self.contained(no, contained)).collect(),
             witnesses: self.vantages(no, call).into_iter().map(Vantage::name).collect(),
+            home_run_id: self.witnesses(call).and_then(|told| told.home.as_ref()).map(ToString::to_string),
             evidence: told.map(|told| told.event.to_string()).collect(),
         }
     }

@@ -1,13 +1,13 @@
 //! The calls that agents declared, beginning and end put together.
 
 use super::agents::Lookup;
+use super::early;
 use crate::error::GraphError;
 use crate::processes::ProcessTable;
 use agentprov_model::declared::{
     Agent, CallEnded, CallId, CallStarted, CallStatus, Declared, Deed, IdOrigin, ToolClass, ToolInput,
 };
-use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{EventId, EventTime, Fact, ProcessId, SessionId, Vantage, What};
+use agentprov_model::{EventId, EventTime, Fact, ProcessId, SessionId, What};
 use agentprov_store::{Reader, RunRow, Seq};
 use std::collections::HashMap;
 
@@ -16,8 +16,8 @@ use std::collections::HashMap;
 pub struct Saying {
     /// When the agent said it: the start of the process that carried it where a recorder saw that, else what the carrier says.
     pub at: EventTime,
-    /// Leaf of the fact.
-    pub seq: Seq,
+    /// Leaf of the fact; absent where it stands in the log of another run, because it came too early for this one.
+    pub seq: Option<Seq>,
     /// Id of the fact.
     pub event: EventId,
     /// The process that carried it.
@@ -33,20 +33,20 @@ pub struct Saying {
 /// # Errors
 /// What the store says.
 pub(super) fn sayings(reader: &Reader, run: &RunRow, processes: &ProcessTable) -> Result<Vec<Saying>, GraphError> {
-    let facts = reader.facts_by_key(run.no, IndexKey { kind: KeyKind::Declared, value: b"" })?;
+    let facts = early::heard(reader, run)?;
     let lookup = Lookup::new(processes);
     let mut sayings: Vec<Saying> =
         facts.into_iter().filter_map(|(seq, fact)| saying(seq, fact, processes, &lookup)).collect();
-    sayings.sort_by_key(|saying| (saying.at, saying.seq));
+    sayings.sort_by_key(|saying| (saying.at, saying.seq.unwrap_or(Seq::MAX)));
     Ok(sayings)
 }
 
-fn saying(seq: Seq, fact: Fact, processes: &ProcessTable, lookup: &Lookup<'_>) -> Option<Saying> {
+fn saying(seq: Option<Seq>, fact: Fact, processes: &ProcessTable, lookup: &Lookup<'_>) -> Option<Saying> {
     let What::Declared(declared) = fact.what else { return None };
     let carrier = declared.anchor.as_ref().map(|anchor| lookup.id(anchor, &anchor.carrier)).or(fact.process);
     // The recorder's clock: a step of the wall clock between the two must not move a call.
     let seen = carrier.and_then(|carrier| processes.find(&carrier)).map(|process| process.started_at);
-    let afterwards = matches!(fact.vantage, Vantage::Transcript | Vantage::Otlp);
+    let afterwards = fact.vantage.is_afterwards();
     let at = seen.unwrap_or(fact.at);
     Some(Saying { at, seq, event: fact.id, carrier, afterwards, declared: *declared })
 }
@@ -89,8 +89,8 @@ pub struct Call {
 pub struct Told {
     /// When.
     pub at: EventTime,
-    /// Leaf of the fact.
-    pub seq: Seq,
+    /// Leaf of the fact; absent where it stands in the log of another run.
+    pub seq: Option<Seq>,
     /// Id of the fact.
     pub event: EventId,
 }
@@ -176,7 +176,7 @@ pub(super) fn calls(sayings: &[Saying], agent_of: &[Option<ProcessId>], processe
             call.close(ended, ClosedBy::AgentExit);
         }
     }
-    calls.sort_by_key(|call| (call.window.from, call.started.map_or(u64::MAX, |told| told.seq)));
+    calls.sort_by_key(|call| (call.window.from, call.started.and_then(|told| told.seq).unwrap_or(Seq::MAX)));
     calls
 }
 

@@ -7,6 +7,7 @@ mod agents;
 mod binding;
 mod calls;
 mod containers;
+mod early;
 mod edits;
 mod effects;
 mod ladder;

@@ -1,9 +1,9 @@
 //! The same call told from several vantages: who tells of it, and where they contradict each other.
 
+use super::early::{self, Homes};
 use crate::error::GraphError;
 use agentprov_model::declared::{CallEnded, CallId, CallStarted, CallStatus, Deed, IdOrigin, ToolInput};
-use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{EventId, SessionId, Vantage, What};
+use agentprov_model::{EventId, RunId, SessionId, Vantage, What};
 use agentprov_store::{Reader, RunRow};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +16,8 @@ pub struct CallWitnesses {
     pub call: CallId,
     /// Who tells of it.
     pub vantages: BTreeSet<Vantage>,
+    /// The other run in which it is at home: hooks tell of it there, and its telemetry came too early to go there.
+    pub home: Option<RunId>,
     /// Where they differ.
     pub contradictions: Vec<Contradiction>,
 }
@@ -67,6 +69,7 @@ struct Saying {
 #[derive(Default)]
 struct Heard {
     vantages: BTreeSet<Vantage>,
+    home: Option<RunId>,
     aspects: BTreeMap<Aspect, Sayings>,
 }
 
@@ -76,11 +79,15 @@ struct Heard {
 /// What the store says.
 pub fn call_witnesses(reader: &Reader, run: &RunRow) -> Result<Vec<CallWitnesses>, GraphError> {
     let mut heard: BTreeMap<(Option<SessionId>, CallId), Heard> = BTreeMap::new();
-    for (_, fact) in reader.facts_by_key(run.no, IndexKey { kind: KeyKind::Declared, value: b"" })? {
+    let mut homes = Homes::new(reader);
+    for (seq, fact) in early::heard(reader, run)? {
         let What::Declared(declared) = &fact.what else { continue };
         let Some(call) = declared.call().filter(|call| call.origin == IdOrigin::Agent) else { continue };
         let entry = heard.entry((declared.session.clone(), call.clone())).or_default();
         entry.vantages.insert(fact.vantage);
+        if seq.is_some() && fact.vantage == Vantage::Otlp && entry.home.is_none() {
+            entry.home = homes.away_from(run.no, declared)?.map(|(home, _)| home);
+        }
         let mut hear = |aspect, compared: String, shown: String| {
             let saying = Saying { compared, shown, event: fact.id };
             entry.aspects.entry(aspect).or_default().entry(fact.vantage).or_insert(saying);
@@ -95,6 +102,7 @@ pub fn call_witnesses(reader: &Reader, run: &RunRow) -> Result<Vec<CallWitnesses
         session,
         call,
         vantages: heard.vantages,
+        home: heard.home,
         contradictions: heard.aspects.into_iter().filter_map(contradiction).collect(),
     });
     Ok(witnesses.collect())

@@ -1,13 +1,12 @@
 //! Records into the logs: each to the run that knows its call or session.
 
+use super::places::Places;
 use super::understand::{Told, understand};
 use super::{Record, Signal};
-use crate::hooks::own_run;
 use crate::redact::Redactor;
-use agentprov_model::declared::{CallId, CommandKey, Declared, IdOrigin};
-use agentprov_model::index::{IndexKey, KeyKind};
-use agentprov_model::{AttemptNo, Basis, EventId, EventTime, Fact, RunId, SessionId, Vantage, What};
-use agentprov_store::{Durability, Prepared, Reader, RunNo, RunRow, Store, StoreError, command_key};
+use agentprov_model::declared::CommandKey;
+use agentprov_model::{AttemptNo, Basis, EventId, EventTime, Fact, RunId, Vantage, What};
+use agentprov_store::{Durability, Prepared, Reader, Store, StoreError, command_key};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,25 +31,7 @@ pub struct Appended {
 pub fn append(store: &Store, records: &[Record], now: EventTime) -> Result<Appended, StoreError> {
     let key = command_key(store.dir())?;
     let reader = store.reader()?;
-    let places = Places::new(&reader)?;
-    let mut found = BTreeMap::new();
-    let mut done = Appended::default();
-    let mut facts: BTreeMap<RunId, Vec<Prepared>> = BTreeMap::new();
-    let redactor = Redactor::new();
-    for record in records {
-        let told = understand(record, &key);
-        done.aside += u64::from(told.is_empty());
-        for mut told in told {
-            let id = id(record, &told, &key);
-            // Where it went before counts, whatever became known since.
-            if places.hold(&id)? {
-                done.known += 1;
-                continue;
-            }
-            let run = places.place(&mut told.declared, &mut found)?;
-            facts.entry(run).or_default().push(Prepared::new(&fact(id, told, now, &redactor)));
-        }
-    }
+    let (facts, mut done) = sort(&reader, records, &key, now)?;
     if facts.is_empty() {
         return Ok(done);
     }
@@ -69,6 +50,34 @@ pub fn append(store: &Store, records: &[Record], now: EventTime) -> Result<Appen
         Ok(())
     })?;
     Ok(done)
+}
+
+/// The facts of records by the run to which they go, those left out that a run has already.
+fn sort(
+    reader: &Reader,
+    records: &[Record],
+    key: &CommandKey,
+    now: EventTime,
+) -> Result<(BTreeMap<RunId, Vec<Prepared>>, Appended), StoreError> {
+    let mut places = Places::new(reader);
+    let mut done = Appended::default();
+    let mut facts: BTreeMap<RunId, Vec<Prepared>> = BTreeMap::new();
+    let redactor = Redactor::new();
+    for record in records {
+        let told = understand(record, key);
+        done.aside += u64::from(told.is_empty());
+        for mut told in told {
+            let id = id(record, &told, key);
+            // Where it went before counts, whatever became known since.
+            if places.hold(&id, &told.declared)? {
+                done.known += 1;
+                continue;
+            }
+            let run = places.place(&mut told.declared)?;
+            facts.entry(run).or_default().push(Prepared::new(&fact(id, told, now, &redactor)));
+        }
+    }
+    Ok((facts, done))
 }
 
 /// A span has an id of its own; a log record is what it says.
@@ -101,90 +110,5 @@ fn fact(id: EventId, told: Told, now: EventTime, redactor: &Redactor) -> Fact {
     }
 }
 
-/// A call or session that other vantages may know.
-type Sought = (Option<SessionId>, Option<CallId>);
-
-/// Where records belong.
-struct Places<'r> {
-    reader: &'r Reader,
-    /// Newest first.
-    runs: Vec<RunRow>,
-}
-
-impl<'r> Places<'r> {
-    fn new(reader: &'r Reader) -> Result<Self, StoreError> {
-        let runs = reader.runs()?.into_iter().filter(|run| run.removed.is_none()).collect();
-        Ok(Self { reader, runs })
-    }
-
-    /// True where a run has the fact already.
-    fn hold(&self, id: &EventId) -> Result<bool, StoreError> {
-        for run in &self.runs {
-            if self.reader.event(run.no, id)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The run whose other vantages know the call, else the newest that knows the session, else one of its own. A record
-    /// that names no session takes that of the call, else its trace stands for one.
-    fn place(
-        &self,
-        declared: &mut Declared,
-        found: &mut BTreeMap<Sought, Option<(RunId, SessionId)>>,
-    ) -> Result<RunId, StoreError> {
-        let call = declared.call().filter(|call| call.origin == IdOrigin::Agent).cloned();
-        let sought = (declared.session.clone(), call);
-        let known = match found.get(&sought) {
-            Some(known) => known.clone(),
-            None => {
-                let known = self.known(&sought)?;
-                found.insert(sought, known.clone());
-                known
-            }
-        };
-        if let Some((run, session)) = known {
-            declared.session = Some(session);
-            return Ok(run);
-        }
-        if declared.session.is_none() {
-            let trace = declared.trace.as_ref();
-            declared.session = trace.and_then(|trace| SessionId::new(format!("trace-{}", trace.trace_id())).ok());
-        }
-        Ok(own_run(declared))
-    }
-
-    fn known(&self, (session, call): &Sought) -> Result<Option<(RunId, SessionId)>, StoreError> {
-        let by_call = call.as_ref().map(|call| (KeyKind::DeclaredCall, call.id.as_str()));
-        let by_session = session.as_ref().map(|session| (KeyKind::DeclaredSession, session.as_str()));
-        for (kind, value) in by_call.into_iter().chain(by_session) {
-            let key = IndexKey { kind, value: value.as_bytes() };
-            for run in &self.runs {
-                if let Some(found) = self.speaker(run.no, key, session.as_ref())? {
-                    return Ok(Some((run.id.clone(), found)));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// The session of which a run tells under this key. What was exported or imported earlier is no sign.
-    fn speaker(
-        &self,
-        run: RunNo,
-        key: IndexKey<'_>,
-        session: Option<&SessionId>,
-    ) -> Result<Option<SessionId>, StoreError> {
-        for (_, fact) in self.reader.facts_by_key(run, key)? {
-            let What::Declared(declared) = fact.what else { continue };
-            if matches!(fact.vantage, Vantage::Otlp | Vantage::Transcript) {
-                continue;
-            }
-            if let Some(told) = declared.session.filter(|told| session.is_none_or(|session| session == told)) {
-                return Ok(Some(told));
-            }
-        }
-        Ok(None)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! none of this module's business: it takes them decoded.
 
 mod append;
+mod places;
 mod understand;
 
 pub use append::{Appended, append};

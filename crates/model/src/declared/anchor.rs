@@ -1,6 +1,6 @@
 //! Which process carried a message, and whose descendant it was.
 
-use crate::ids::IdError;
+use crate::ids::{IdError, SessionId};
 use crate::process::{BootId, ProcessKey};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -78,6 +78,11 @@ impl TraceParent {
     /// The span id, 16 hex digits.
     pub fn span_id(&self) -> &str {
         &self.0[36..52]
+    }
+
+    /// The session for which a trace stands where none is named.
+    pub fn as_session(&self) -> Option<SessionId> {
+        SessionId::new(format!("trace-{}", self.trace_id())).ok()
     }
 }
 

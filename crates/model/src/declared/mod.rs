@@ -6,6 +6,7 @@
 mod anchor;
 mod call;
 mod session;
+mod subject;
 mod text;
 
 pub use anchor::{Ancestor, FileIdentity, MAX_ANCESTORS, ProcessAnchor, TraceParent};
@@ -14,6 +15,7 @@ pub use call::{
     ShellInput, ToolClass, ToolInput, WriteInput,
 };
 pub use session::{PromptGiven, SessionEnded, SessionStarted, SubagentRef, TurnEnded};
+pub use subject::Subject;
 pub use text::{CommandDigest, CommandKey, RunningText, TextDigest};
 
 use crate::ids::SessionId;

@@ -24,7 +24,14 @@ fn version(number: u64, path: &str, byte: u8) -> Fact {
     Fact { what, ..fact("versions", number) }
 }
 
-/// Three runs: two with versions of one path, of which one leaves the content of the third. Of the third's nobody knows
+fn prompt(number: u64, run: &str) -> Fact {
+    let said = serde_json::json!({"agent": "claude", "session": format!("s-{run}"), "event": "UserPromptSubmit",
+        "deed": {"prompt": {}}});
+    let said = serde_json::from_value(said).expect("what an agent says");
+    Fact { what: What::Declared(said), ..fact("prompts", number) }
+}
+
+/// Three runs, in each of which an agent speaks: two with versions of one path, of which one leaves the content of the third. Of the third's nobody knows
 /// who made it.
 fn filled(place: &Place) -> Store {
     let store = place.store();
@@ -35,6 +42,7 @@ fn filled(place: &Place) -> Store {
             let mut version = version(number, path, byte);
             version.process = version.process.filter(|_| name != "r3");
             batch.append(no, &Prepared::new(&version))?;
+            batch.append(no, &Prepared::new(&prompt(number, name)))?;
             // An open of the other path is no version of it.
             batch.append(no, &Prepared::new(&fact("opens", number)))
         };
@@ -54,6 +62,10 @@ fn assert_indexed(store: &Store) {
     assert_eq!(found(store, KeyKind::Path, b"/w/opens/0"), Vec::<i64>::new());
     assert_eq!(found(store, KeyKind::Content, &[2; 32]), [2, 3]);
     assert_eq!(found(store, KeyKind::GitBlob, &[1; 20]), [1]);
+    let reader = store.reader().expect("a reader");
+    let declaring = |value: &[u8]| reader.runs_that_declare(IndexKey { kind: KeyKind::DeclaredSession, value });
+    assert_eq!(declaring(b"s-r2").expect("runs"), [RunNo(2)]);
+    assert_eq!(declaring(b"s-9").expect("runs"), []);
 }
 
 #[test]
