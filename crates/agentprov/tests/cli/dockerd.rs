@@ -149,7 +149,8 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let init = children(self.child.id()).into_iter().next();
         // A container's first process heeds no request to end; its daemon would wait for it.
-        if let Ok(running) = self.docker(&["ps", "--all", "--quiet"]) {
+        let running = if self.socket().exists() { self.docker(&["ps", "--all", "--quiet"]).ok() } else { None };
+        if let Some(running) = running {
             let words = ["rm", "--force"].into_iter().chain(running.lines());
             let _ = self.docker(&words.collect::<Vec<_>>());
         }
