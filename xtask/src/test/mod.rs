@@ -3,6 +3,7 @@
 mod arguments;
 mod cargo_deny;
 mod checks;
+mod docker;
 mod libtest;
 mod nextest;
 mod outcome;
@@ -31,6 +32,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "setup", needs_build: false, run: setup::run },
     Step { name: "pypi", needs_build: false, run: pypi::run },
+    Step { name: "docker", needs_build: false, run: docker::run },
     Step { name: "fmt", needs_build: false, run: checks::fmt },
     Step { name: "tidy", needs_build: false, run: checks::tidy },
     Step { name: BUILD, needs_build: false, run: checks::build },

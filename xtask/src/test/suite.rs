@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::Surroundings;
+use super::docker;
 use super::libtest;
 use super::nextest;
 use super::outcome::{Counts, Outcome};
@@ -68,7 +69,7 @@ fn limit(surroundings: &Surroundings) -> Duration {
 
 fn cargo(surroundings: &Surroundings) -> Command {
     let mut command = workspace::cargo();
-    command.envs(pypi::variables());
+    command.envs(pypi::variables()).envs(docker::variable());
     if surroundings.full {
         command.env(FULL, "1");
     }

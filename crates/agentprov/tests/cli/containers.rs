@@ -12,6 +12,7 @@ const RUN_IN_WINDOW: &str = "aaaaaaaaaaaa";
 const OF_TWO: &str = "bbbbbbbbbbbb";
 const TOLD: &str = "cccccccccccc";
 const NOBODYS: &str = "dddddddddddd";
+const PID_USED_AGAIN: &str = "ffffffffffff";
 
 /// A program of that name which takes a while: what it is asked for, a daemon would do.
 fn client(words: &str) -> String {
@@ -82,6 +83,10 @@ fn what_happens_in_containers_stands_with_the_call_that_started_them() {
     rows.push_str(&seen(OF_TWO, start("t-this").max(start("t-that")), 4_200_004, "sh"));
     rows.push_str(&seen(TOLD, start("t-asks"), 4_200_005, "sh"));
     rows.push_str(&seen(NOBODYS, start("t-asks"), 4_200_006, "sh"));
+    // A pid of the recording, whose process is long over.
+    let (named, _) = calls.find("t-named").expect("a call");
+    let (over, _) = calls.processes_of(named, &processes).next().expect("a process");
+    rows.push_str(&seen(PID_USED_AGAIN, start("t-this").max(start("t-that")), over.started.pid, "sh"));
     rows.push_str(&seen("eeeeeeeeeeee", start("t-asks"), own, "sh"));
     agent
         .place
@@ -107,8 +112,10 @@ fn what_happens_in_containers_stands_with_the_call_that_started_them() {
     assert_eq!(rung(&document, "t-runs", RUN_IN_WINDOW), json!(["bound", "container_window", null]), "{document:#}");
     assert_eq!(rung(&document, "t-asks", TOLD), json!(["bound", "container", null]), "{document:#}");
     for (id, alternative) in [("t-this", "t-that"), ("t-that", "t-this")] {
-        let found = rung(&document, id, OF_TWO);
-        assert_eq!(found, json!(["ambiguous", "container_window", [alternative]]), "{document:#}");
+        for container in [OF_TWO, PID_USED_AGAIN] {
+            let found = rung(&document, id, container);
+            assert_eq!(found, json!(["ambiguous", "container_window", [alternative]]), "{document:#}");
+        }
     }
     let container = &call(&document, "t-runs")["containers"][0];
     assert_eq!(container["events"], 2, "what it does later is the call's as well: {container:#}");

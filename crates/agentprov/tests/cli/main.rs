@@ -26,6 +26,8 @@ mod daemon_recordings;
 mod daemon_webhook;
 mod demo;
 mod detectors;
+mod docker;
+mod dockerd;
 mod evasion;
 mod explain;
 mod hooks;

@@ -2,26 +2,27 @@
 //!
 //! A container's processes are children of a daemon: no lineage leads from a call to them, and no recorder that follows
 //! children sees them. What a call has is the client, `docker` or one like it. It may name the container, or it ran
-//! when the container first showed itself.
+//! when the container first showed itself. A container has an owner, whose client started it; what a client of another
+//! call let run in it (`docker exec`) is that call's.
 
-use super::binding::{Binding, CallNo, Rung};
+use super::binding::{Binding, BindingState, CallNo, Rung};
+use super::clients::{Request, Verb, is_hex};
 use super::{Call, Tree};
 use crate::attempts::facts_of_type;
 use crate::error::GraphError;
 use crate::processes::Process;
 use crate::timeline::sentence;
 use agentprov_model::index::container_prefix;
-use agentprov_model::telemetry::ScopeIds;
-use agentprov_model::{EventId, EventTime, EventType, Fact, ProcessId, TelemetryEvent, What};
+use agentprov_model::telemetry::{ScopeIds, TelemetryBody};
+use agentprov_model::{EventId, EventTime, EventType, Fact, Outcome, ProcessId, TelemetryEvent, What};
 use agentprov_store::{Reader, RunRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-/// Programs that ask a daemon for containers.
-const CLIENTS: [&str; 8] =
-    ["docker", "docker-compose", "podman", "podman-compose", "nerdctl", "buildah", "ctr", "crictl"];
+/// The status of `docker run` where the daemon refused, as it does a name that is taken.
+const REFUSED: Outcome = Outcome::Exited(125);
 
-/// Words by which they ask for one to be started.
-const STARTS: [&str; 7] = ["run", "create", "start", "restart", "up", "build", "exec"];
+/// Sensors and recorder may date an instant by different clocks of the host.
+const SLACK_NANOS: i64 = 1_000_000_000;
 
 /// What a sensor may tell of a container, as far as a call can be held against it.
 const KINDS: [EventType; 9] = [
@@ -55,8 +56,37 @@ pub struct Contained {
 struct Client<'t> {
     process: &'t Process,
     calls: &'t [CallNo],
-    /// Words of its command line.
+    began: EventTime,
+    event: EventId,
     words: Vec<&'t str>,
+}
+
+/// A client with what it asked for.
+struct Asking<'c> {
+    client: &'c Client<'c>,
+    request: Request<'c>,
+}
+
+/// A container's events and what is known of it.
+struct Seen {
+    container: String,
+    /// In order of time.
+    facts: Vec<Fact>,
+    /// What its daemon calls it, as sensors told or as the request does to which it belongs.
+    names: BTreeSet<String>,
+    lineage: Lineage,
+    /// It was there before the agent spoke.
+    is_old: bool,
+}
+
+/// Who began what in a container, by pid.
+struct Lineage {
+    parents: HashMap<u32, u32>,
+    first: HashMap<u32, EventTime>,
+    /// The command lines of each, joined by blanks.
+    lines: HashMap<u32, Vec<String>>,
+    /// The container's own first process.
+    init: Option<u32>,
 }
 
 /// What is known when containers are bound.
@@ -67,80 +97,94 @@ pub(super) struct Yard<'y> {
 }
 
 impl Yard<'_> {
-    /// In order of first appearance. A container in which recorded processes run is where the agent lives, and none of
-    /// its deeds; one that was there before the agent spoke is not its doing either.
+    /// In order of first appearance; one for each binding that events of a container have. A container in which
+    /// recorded processes run is where the agent lives, and none of its deeds. One that was there before the agent spoke
+    /// is not its doing either, but for what its calls let run in it.
     pub(super) fn bind(&self, reader: &Reader, run: &RunRow, since: EventTime) -> Result<Vec<Contained>, GraphError> {
-        let mut seen: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
-        for kind in KINDS {
-            for (_, fact) in facts_of_type(reader, run, kind)? {
-                if let Some(container) = told(&fact).and_then(container) {
-                    seen.entry(container).or_default().push(fact);
-                }
-            }
+        let mut seen = self.seen(reader, run, since)?;
+        if seen.is_empty() {
+            return Ok(Vec::new());
         }
-        let pids: HashSet<u32> = if seen.is_empty() {
-            HashSet::new()
-        } else {
-            let started = self.tree.processes.iter().map(|process| &process.started);
-            started.flat_map(|started| std::iter::once(started.pid).chain(started.ns_pid)).collect()
-        };
-        let recorded = |fact: &Fact| {
-            let identity = told(fact).map(|event| &event.identity);
-            identity.and_then(|identity| identity.tgid.or(identity.pid)).is_some_and(|pid| pids.contains(&pid))
-        };
-        let clients = self.clients();
-        let mut found: Vec<Contained> = Vec::new();
-        for (container, mut facts) in seen.into_iter().filter(|(_, facts)| !facts.iter().any(recorded)) {
-            facts.sort_by_key(|fact| (fact.at, fact.id));
-            let Some(first_at) = facts.first().map(|fact| fact.at).filter(|at| *at >= since) else { continue };
-            let mut once = HashSet::new();
-            let deeds = facts.iter().map(sentence).filter(|deed| once.insert(deed.clone())).collect();
-            let binding = self.whose(&container, &facts, first_at, &clients);
-            let events = facts.iter().map(|fact| fact.id).collect();
-            found.push(Contained { container, first_at, events, deeds, binding });
+        let clients: Vec<Client<'_>> = self.tree.processes.iter().filter_map(|process| self.client(process)).collect();
+        let asking: Vec<Asking<'_>> = clients.iter().filter_map(Asking::of).collect();
+        let owners = owners(&mut seen, &asking);
+        let mut found = Vec::new();
+        for (seen, owner) in seen.iter().zip(owners) {
+            self.share(seen, &owner, &asking, since, &mut found);
         }
         found.sort_by_key(|contained| contained.first_at);
         Ok(found)
     }
 
-    fn clients(&self) -> Vec<Client<'_>> {
-        self.tree.processes.iter().filter_map(|process| self.client(process)).collect()
+    fn seen(&self, reader: &Reader, run: &RunRow, since: EventTime) -> Result<Vec<Seen>, GraphError> {
+        let mut by_id: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
+        for kind in KINDS {
+            for (_, fact) in facts_of_type(reader, run, kind)? {
+                if let Some(container) = told(&fact).and_then(container) {
+                    by_id.entry(container).or_default().push(fact);
+                }
+            }
+        }
+        if by_id.is_empty() {
+            return Ok(Vec::new());
+        }
+        let recorded = self.recorded();
+        by_id.retain(|_, facts| !facts.iter().any(|fact| is_of(fact, &recorded)));
+        Ok(by_id.into_iter().map(|(container, facts)| Seen::new(container, facts, since)).collect())
+    }
+
+    /// By pid, when recorded processes lived: pids are used again.
+    fn recorded(&self) -> HashMap<u32, Vec<(EventTime, Option<EventTime>)>> {
+        let mut lives: HashMap<u32, Vec<_>> = HashMap::new();
+        for process in self.tree.processes.iter() {
+            for pid in std::iter::once(process.started.pid).chain(process.started.ns_pid) {
+                lives.entry(pid).or_default().push((process.started_at, process.ended_at));
+            }
+        }
+        lives
     }
 
     fn client<'c>(&'c self, process: &'c Process) -> Option<Client<'c>> {
         let binding = self.bound.get(&process.id).filter(|binding| binding.has_calls())?;
-        let argv = process.execs.iter().map(|exec| &exec.exec.argv);
-        let mut lines = argv.map(|argv| argv.iter().filter_map(|word| word.as_str()).collect::<Vec<_>>());
-        let words = lines.find(|words| {
-            let name = words.first().map(|program| program.rsplit('/').next().unwrap_or(program));
-            name.is_some_and(|name| CLIENTS.contains(&name))
-        })?;
-        Some(Client { process, calls: &binding.calls, words })
+        process.execs.iter().find_map(|exec| {
+            let words: Vec<&str> = exec.exec.argv.iter().filter_map(|word| word.as_str()).collect();
+            Request::read(&words)?;
+            Some(Client { process, calls: &binding.calls, began: exec.at, event: exec.event, words })
+        })
     }
 
-    fn whose(&self, container: &str, facts: &[Fact], first_at: EventTime, clients: &[Client<'_>]) -> Binding {
-        let first = facts[0].id;
-        let scopes = facts.iter().filter_map(told).map(|event| &event.scope);
+    /// Gives each event of a container to whoever let it happen.
+    fn share(&self, seen: &Seen, owner: &Binding, asking: &[Asking<'_>], since: EventTime, found: &mut Vec<Contained>) {
+        let said = self.said_of(seen);
+        let mut shares: Vec<(Binding, Vec<&Fact>)> = Vec::new();
+        for fact in seen.facts.iter().filter(|fact| fact.at >= since) {
+            let binding = said.clone().unwrap_or_else(|| seen.whose(fact, owner, asking));
+            if seen.is_old && binding.state == BindingState::Unattributed {
+                continue;
+            }
+            let same = |(other, _): &&mut (Binding, Vec<&Fact>)| {
+                (other.state, other.rung, &other.calls) == (binding.state, binding.rung, &binding.calls)
+            };
+            match shares.iter_mut().find(same) {
+                Some((_, facts)) => facts.push(fact),
+                None => shares.push((binding, vec![fact])),
+            }
+        }
+        for (binding, facts) in shares {
+            let mut once = HashSet::new();
+            let deeds = facts.iter().map(|fact| sentence(fact)).filter(|deed| once.insert(deed.clone())).collect();
+            let events = facts.iter().map(|fact| fact.id).collect();
+            let container = seen.container.clone();
+            found.push(Contained { container, first_at: facts[0].at, events, deeds, binding });
+        }
+    }
+
+    /// What somebody said by a binding of telemetry.
+    fn said_of(&self, seen: &Seen) -> Option<Binding> {
+        let scopes = seen.facts.iter().filter_map(told).map(|event| &event.scope);
         let said: BTreeSet<CallNo> = scopes.flat_map(|scope| self.said(scope)).collect();
-        if !said.is_empty() {
-            let why = "whoever tied the container to the run named the call";
-            return chosen(Rung::Container, said, vec![first], why);
-        }
-        let named = clients.iter().filter(|client| client.words.iter().any(|word| is_prefix(word, container)));
-        let (calls, evidence) = of_clients(named, first);
-        if !calls.is_empty() {
-            return chosen(Rung::Container, calls, evidence, "the call's client names the container");
-        }
-        let running = clients.iter().filter(|client| {
-            let ended = client.process.ended_at.is_some_and(|ended| ended < first_at);
-            client.words.iter().any(|word| STARTS.contains(word)) && client.process.started_at <= first_at && !ended
-        });
-        let (calls, evidence) = of_clients(running, first);
-        if !calls.is_empty() {
-            let why = "the call's client ran when the container first showed itself";
-            return chosen(Rung::ContainerWindow, calls, evidence, why);
-        }
-        Binding::unattributed(vec![first], "no call's client names the container, and none ran when it began")
+        let why = "whoever tied the container to the run named the call";
+        (!said.is_empty()).then(|| chosen(Rung::Container, said, vec![seen.facts[0].id], why))
     }
 
     /// Calls by the id that a binding of telemetry gave.
@@ -151,14 +195,201 @@ impl Yard<'_> {
     }
 }
 
-fn of_clients<'c>(clients: impl Iterator<Item = &'c Client<'c>>, first: EventId) -> (BTreeSet<CallNo>, Vec<EventId>) {
-    let mut calls = BTreeSet::new();
-    let mut evidence = vec![first];
-    for client in clients {
-        calls.extend(client.calls);
-        evidence.push(client.process.execs.first().map_or(client.process.started_event, |exec| exec.event));
+impl<'c> Asking<'c> {
+    fn of(client: &'c Client<'c>) -> Option<Self> {
+        Some(Self { client, request: Request::read(&client.words)? })
     }
-    (calls, evidence)
+
+    fn is_open(&self, at: EventTime) -> bool {
+        self.client.began <= at && self.client.process.ended_at.is_none_or(|ended| at <= ended)
+    }
+
+    fn starts(&self) -> bool {
+        self.request.verb != Verb::Enters && self.client.process.outcome != Some(REFUSED)
+    }
+
+    fn is_about(&self, seen: &Seen) -> bool {
+        self.request.is_about(&seen.container, seen.names.iter().map(String::as_str))
+    }
+
+    /// True where nothing says that it is about another container.
+    fn may_be_about(&self, seen: &Seen) -> bool {
+        let unnamed = seen.names.is_empty() && self.request.may_be_about();
+        !self.request.is_particular() || unnamed || self.is_about(seen)
+    }
+}
+
+type Owners<'a, 'c> = (Rung, Vec<&'a Asking<'c>>, &'static str);
+
+/// Ways to an owner, the surest first, each tried for all containers before the next one. A `run` that has its container
+/// explains no other one, and the last way knows what the others gave names.
+const WAYS: [for<'a, 'c> fn(&Seen, &[&'a Asking<'c>]) -> Owners<'a, 'c>; 4] =
+    [Seen::named_by, Seen::with_command_of, Seen::started_by, Seen::shown_during];
+
+/// Whose each container is.
+fn owners(seen: &mut [Seen], asking: &[Asking<'_>]) -> Vec<Binding> {
+    let mut found: Vec<Option<Binding>> = vec![None; seen.len()];
+    let mut taken: HashSet<ProcessId> = HashSet::new();
+    for way in WAYS {
+        for place in 0..seen.len() {
+            if found[place].is_some() {
+                continue;
+            }
+            let is_free = |asking: &&Asking<'_>| {
+                let elsewhere = || seen.iter().any(|other| asking.is_about(other));
+                let particular = asking.request.is_particular();
+                !taken.contains(&asking.client.process.id)
+                    && (!particular || asking.is_about(&seen[place]) || !elsewhere())
+            };
+            let free: Vec<&Asking<'_>> = asking.iter().filter(is_free).collect();
+            let (rung, owners, why) = way(&seen[place], &free);
+            if owners.is_empty() {
+                continue;
+            }
+            found[place] = Some(of_clients(rung, &owners, seen[place].facts[0].id, why));
+            if let [only] = owners.as_slice() {
+                seen[place].names.extend(only.request.given().map(str::to_owned));
+                if only.request.verb == Verb::Runs {
+                    taken.insert(only.client.process.id);
+                }
+            }
+        }
+    }
+    let nobody = |seen: &Seen| {
+        let why = "no call's client names the container, and none ran when it began";
+        Binding::unattributed(vec![seen.facts[0].id], why)
+    };
+    seen.iter().zip(found).map(|(seen, found)| found.unwrap_or_else(|| nobody(seen))).collect()
+}
+
+impl Seen {
+    fn new(container: String, mut facts: Vec<Fact>, since: EventTime) -> Self {
+        facts.sort_by_key(|fact| (fact.at, fact.id));
+        let names = facts.iter().filter_map(|fact| told(fact)?.identity.container_name.clone()).collect();
+        let lineage = Lineage::of(&facts);
+        let is_old = facts[0].at < since;
+        Self { container, facts, names, lineage, is_old }
+    }
+
+    fn first_at(&self) -> EventTime {
+        self.facts[0].at
+    }
+
+    /// Clients that name the container: of several the last that began before it showed itself, for a name may have
+    /// been another container's before.
+    fn named_by<'a, 'c>(&self, free: &[&'a Asking<'c>]) -> Owners<'a, 'c> {
+        let about = free.iter().copied().filter(|asking| asking.starts() && asking.is_about(self));
+        let last =
+            about.filter(|asking| asking.client.began <= self.first_at()).max_by_key(|asking| asking.client.began);
+        (Rung::Container, last.into_iter().collect(), "the call's client names the container")
+    }
+
+    /// Clients that were open when the container first showed itself, and asked for the command that ran in it.
+    fn with_command_of<'a, 'c>(&self, free: &[&'a Asking<'c>]) -> Owners<'a, 'c> {
+        let (rung, mut owners, _) = self.shown_during(free);
+        owners.retain(|asking| asking.starts() && self.lineage.began_with(&asking.request));
+        (rung, owners, "the call's client ran when the container first showed itself, and asked for its command")
+    }
+
+    /// Clients that start containers, where none was open that may have gone into one.
+    fn started_by<'a, 'c>(&self, free: &[&'a Asking<'c>]) -> Owners<'a, 'c> {
+        let (rung, mut owners, why) = self.shown_during(free);
+        if !owners.iter().all(|asking| asking.starts()) {
+            owners.clear();
+        }
+        (rung, owners, why)
+    }
+
+    /// Clients that were open when the container first showed itself.
+    fn shown_during<'a, 'c>(&self, free: &[&'a Asking<'c>]) -> Owners<'a, 'c> {
+        let why = "the call's client ran when the container first showed itself";
+        let fits = |asking: &&Asking<'_>| {
+            // One that names the container did not start it: its part is told event by event.
+            let unknown = asking.starts() || (asking.request.verb == Verb::Enters && !asking.is_about(self));
+            !self.is_old && unknown && asking.is_open(self.first_at()) && asking.may_be_about(self)
+        };
+        (Rung::ContainerWindow, free.iter().copied().filter(fits).collect(), why)
+    }
+
+    /// Whose one event is, in a container that has this owner.
+    fn whose(&self, fact: &Fact, owner: &Binding, asking: &[Asking<'_>]) -> Binding {
+        let root = self.lineage.root(fact);
+        let began = root.and_then(|root| self.lineage.first.get(&root)).copied().unwrap_or(fact.at);
+        let entered = asking.iter().filter(|asking| asking.request.verb == Verb::Enters && asking.is_open(began));
+        let (about, others): (Vec<_>, Vec<_>) = entered.partition(|asking| asking.is_about(self));
+        let wanted = |asking: &&Asking<'_>| root.is_some_and(|root| self.lineage.is_wanted(root, &asking.request));
+        let by_command: Vec<_> = about.iter().copied().filter(wanted).collect();
+        if !by_command.is_empty() {
+            let why = "the call's client names the container and asked for the command that ran in it";
+            return of_clients(Rung::Container, &by_command, fact.id, why);
+        }
+        let is_init = root.is_some() && root == self.lineage.init;
+        let by_command: Vec<_> =
+            others.into_iter().filter(|asking| !is_init && asking.may_be_about(self)).filter(wanted).collect();
+        if !by_command.is_empty() {
+            let why = "the call's client asked for the command, which began in the container while it ran";
+            return of_clients(Rung::ContainerWindow, &by_command, fact.id, why);
+        }
+        if about.is_empty() || (is_init && owner.has_calls()) {
+            return owner.clone();
+        }
+        let why = "the call's client names the container";
+        if !owner.has_calls() {
+            return of_clients(Rung::Container, &about, fact.id, why);
+        }
+        let calls = about.iter().flat_map(|asking| asking.client.calls).chain(&owner.calls).copied().collect();
+        let evidence = about.iter().map(|asking| asking.client.event).chain([fact.id]).collect();
+        let rung = owner.rung.unwrap_or(Rung::Container);
+        chosen(rung, calls, evidence, "one call's client started the container, another's went into it")
+    }
+}
+
+impl Lineage {
+    fn of(facts: &[Fact]) -> Self {
+        let mut lineage = Self { parents: HashMap::new(), first: HashMap::new(), lines: HashMap::new(), init: None };
+        for fact in facts {
+            let Some((event, pid)) = told(fact).and_then(|event| Some((event, pid(event)?))) else { continue };
+            if let Some(parent) = event.identity.ppid {
+                lineage.parents.entry(pid).or_insert(parent);
+            }
+            lineage.first.entry(pid).or_insert(fact.at);
+            lineage.lines.entry(pid).or_default().extend(line(event));
+            if event.identity.ns_pid == Some(1) {
+                lineage.init = Some(pid);
+            }
+        }
+        lineage
+    }
+
+    /// The first ancestor of an event's process of which something was told.
+    fn root(&self, fact: &Fact) -> Option<u32> {
+        let mut root = told(fact).and_then(pid)?;
+        for _ in 0..self.parents.len() {
+            match self.parents.get(&root).filter(|parent| self.first.contains_key(parent) && **parent != root) {
+                Some(parent) => root = *parent,
+                None => break,
+            }
+        }
+        Some(root)
+    }
+
+    fn is_wanted(&self, process: u32, request: &Request<'_>) -> bool {
+        self.lines.get(&process).is_some_and(|lines| lines.iter().any(|line| request.wants(line)))
+    }
+
+    fn began_with(&self, request: &Request<'_>) -> bool {
+        match self.init {
+            Some(init) => self.is_wanted(init, request),
+            None => self.lines.keys().any(|process| self.is_wanted(*process, request)),
+        }
+    }
+}
+
+/// A client belongs to its calls, several clients to all of theirs.
+fn of_clients(rung: Rung, asking: &[&Asking<'_>], first: EventId, why: &str) -> Binding {
+    let calls = asking.iter().flat_map(|asking| asking.client.calls).copied().collect();
+    let evidence = std::iter::once(first).chain(asking.iter().map(|asking| asking.client.event)).collect();
+    chosen(rung, calls, evidence, why)
 }
 
 fn chosen(rung: Rung, calls: BTreeSet<CallNo>, evidence: Vec<EventId>, why: &str) -> Binding {
@@ -176,21 +407,34 @@ fn told(fact: &Fact) -> Option<&TelemetryEvent> {
     }
 }
 
+fn pid(event: &TelemetryEvent) -> Option<u32> {
+    event.identity.tgid.or(event.identity.pid)
+}
+
+/// A program's command line, joined by blanks.
+fn line(event: &TelemetryEvent) -> Option<String> {
+    let TelemetryBody::Exec(exec) = &event.body else { return None };
+    let words = || exec.argv.iter().map(|word| word.lossy()).collect::<Vec<_>>().join(" ");
+    Some(exec.argv_raw.as_ref().map_or_else(words, |raw| raw.lossy().into_owned()))
+}
+
+/// True where the event's process is one that was recorded, and lived then.
+fn is_of(fact: &Fact, recorded: &HashMap<u32, Vec<(EventTime, Option<EventTime>)>>) -> bool {
+    let lives = told(fact).and_then(pid).and_then(|pid| recorded.get(&pid));
+    let at = fact.at.as_nanos();
+    lives.into_iter().flatten().any(|(started, ended)| {
+        let began = started.as_nanos() - SLACK_NANOS <= at;
+        began && ended.is_none_or(|ended| at <= ended.as_nanos() + SLACK_NANOS)
+    })
+}
+
 /// The container of an event; where the sensor gives only a cgroup, by the id in its path.
 fn container(event: &TelemetryEvent) -> Option<String> {
     let identity = &event.identity;
     let of_cgroup = || {
-        let parts = identity.cgroup.as_deref()?.split(['/', '-', '.']);
+        let parts = identity.cgroup.as_deref()?.split(['/', '-', '.', ':']);
         parts.into_iter().find(|part| part.len() == 64 && is_hex(part))
     };
     let id = identity.container.as_deref().filter(|id| id.len() >= 12 && is_hex(id)).or_else(of_cgroup)?;
     Some(container_prefix(id).to_owned())
-}
-
-fn is_prefix(word: &str, container: &str) -> bool {
-    word.len() >= 12 && is_hex(word) && word.starts_with(container)
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

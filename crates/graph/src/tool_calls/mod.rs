@@ -6,6 +6,7 @@
 mod agents;
 mod binding;
 mod calls;
+mod clients;
 mod containers;
 mod early;
 mod edits;

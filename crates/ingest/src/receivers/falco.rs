@@ -4,8 +4,8 @@ use super::calls::{Deed, system_call};
 use super::draft::{Draft, FileObject, Loss, Received, RowError};
 use super::json::Json;
 use super::words::{
-    access_of, bytes, container, errno_number, first, instant, is_cut, narrow, port, returned, scalar, signed,
-    split_command, text, wide,
+    access_of, bytes, container, container_name, errno_number, first, instant, is_cut, narrow, port, returned, scalar,
+    signed, split_command, text, wide,
 };
 use agentprov_model::special::Destination;
 use agentprov_model::telemetry::{
@@ -78,6 +78,7 @@ fn identity(fields: &Json<'_>) -> RuntimeIdentity {
         ns_pid: narrow(fields.get("proc.vpid")),
         start_ns: signed(fields.get("proc.pid.ts")).filter(|&nanos| nanos > 0),
         container: container(fields.get("container.id")),
+        container_name: container_name(fields.get("container.name")),
         cgroup: scalar(first(fields, &["container.cgroup", "proc.cgroup"])),
         uid: narrow(fields.get("user.uid")),
         comm: bytes(fields.get("proc.name")),

@@ -3,7 +3,9 @@
 use super::calls::{Deed, kernel_function, system_call};
 use super::draft::{Draft, FileObject, Received, RowError};
 use super::json::Json;
-use super::words::{bytes, container, first, instant, is_cut, narrow, port, scalar, signed, split_command, text};
+use super::words::{
+    bytes, container, container_name, first, instant, is_cut, narrow, port, scalar, signed, split_command, text,
+};
 use agentprov_model::special::Destination;
 use agentprov_model::telemetry::{
     EventClock, ExecSeen, ExitSeen, FileAction, MapSeen, NetworkAction, PrivilegeSeen, SpawnSeen, TelemetryBody,
@@ -79,6 +81,7 @@ fn identity(row: &Json<'_>) -> RuntimeIdentity {
         exec_id: text(row.get("exec_id")),
         parent_exec_id: text(row.get("parent.exec_id")),
         container: container(first(row, &["container_id", "container.id"])),
+        container_name: container_name(first(row, &["container_name", "container.name"])),
         cgroup: scalar(first(row, &["cgroup_id", "cgroup.id"])),
         uid: narrow(row.get("uid")),
         exe: bytes(row.get("binary")),

@@ -3,7 +3,7 @@
 use super::draft::{Draft, FileObject, Received, RowError};
 use super::json::Json;
 use super::words::{
-    bytes, container, first, instant, narrow, port, returned, scalar, signed, split_command, text, wide,
+    bytes, container, container_name, first, instant, narrow, port, returned, scalar, signed, split_command, text, wide,
 };
 use agentprov_model::special::Destination;
 use agentprov_model::telemetry::{
@@ -63,6 +63,7 @@ fn identity(row: &Json<'_>) -> RuntimeIdentity {
         exec_id: text(row.get("exec_id")),
         parent_exec_id: text(row.get("parent_exec_id")),
         container: container(first(row, &["container_id", "container.id"])),
+        container_name: container_name(first(row, &["container_name", "container.name"])),
         cgroup: scalar(first(row, &["cgroup_id", "cgroup.id"])),
         uid: narrow(row.get("uid")),
         comm: bytes(row.get("comm")),

@@ -109,6 +109,12 @@ pub(super) fn container(value: Option<&Json<'_>>) -> Option<String> {
     (!id.is_empty() && id != "host").then(|| id.to_owned())
 }
 
+/// A container's name; `host` stands for none, and so does what Falco writes where it does not know.
+pub(super) fn container_name(value: Option<&Json<'_>>) -> Option<String> {
+    let name = value.and_then(Json::text)?;
+    (!["", "host", "<NA>"].contains(&name)).then(|| name.to_owned())
+}
+
 /// Whole container ids have 64 characters.
 pub(super) fn is_cut(container: &str) -> bool {
     container.len() < 64 && container.bytes().all(|byte| byte.is_ascii_hexdigit())

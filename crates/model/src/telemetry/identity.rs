@@ -41,6 +41,9 @@ pub struct RuntimeIdentity {
     /// Container id, cut or whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// Name of the container, as its daemon knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_name: Option<String>,
     /// Cgroup id or path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
