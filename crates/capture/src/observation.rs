@@ -1,7 +1,7 @@
 //! What capture hands on, and to whom.
 
 use agentprov_model::{
-    Basis, ContentId, CoverageReport, EventTime, GitBlobId, Kept, Mechanism, Outcome, OutputStream, ProcessId,
+    Basis, ContentId, CoverageReport, EventTime, GitBlobId, Kept, Mechanism, OsBytes, Outcome, OutputStream, ProcessId,
     ProcessKey, Vantage, What,
 };
 use std::path::PathBuf;
@@ -45,6 +45,8 @@ pub struct ScopeStart {
     pub kernel: String,
     /// Numeric user id.
     pub uid: u32,
+    /// Files that the root inherits open for writing.
+    pub given_files: Vec<OsBytes>,
 }
 
 /// What is known when the attempt is over.

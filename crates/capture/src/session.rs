@@ -126,8 +126,8 @@ fn record<R: Recorder + 'static>(
     }
     let clock = Clock::start();
     let mut recorder = make_recorder().map_err(|fault| abandon(&root, fault.into()))?;
-    let start =
-        scope_start(command, options, &clock, mechanism, &mechanism_reason).map_err(|error| abandon(&root, error))?;
+    let start = scope_start(command, options, &clock, mechanism, &mechanism_reason, &root.inherited)
+        .map_err(|error| abandon(&root, error))?;
     recorder.begin(start).map_err(|fault| abandon(&root, fault.into()))?;
 
     let sink = recorder.contents();
@@ -312,6 +312,7 @@ fn scope_start(
     clock: &Clock,
     mechanism: Mechanism,
     reason: &str,
+    inherited: &[Inherited],
 ) -> Result<ScopeStart, CaptureError> {
     let recorder = identity::process_key(std::process::id()).map_err(CaptureError::os("/proc/self/stat"))?;
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
@@ -325,6 +326,7 @@ fn scope_start(
         git_head: git::head(&options.workspace),
         kernel,
         uid: fd::effective_ids().0,
+        given_files: inherited.iter().map(|file| OsBytes::from(file.path.as_slice())).collect(),
     })
 }
 

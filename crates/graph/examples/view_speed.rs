@@ -278,5 +278,6 @@ fn attempt() -> Result<AttemptStarted, Box<dyn Error>> {
         reads: true,
         grace_ms: 0,
         orphan_policy: "observe_only".into(),
+        given_files: Vec::new(),
     })
 }

@@ -116,6 +116,7 @@ impl StoreRecorder {
                 Orphans::Observe => "observe_only".to_owned(),
                 Orphans::Terminate => "terminate".to_owned(),
             },
+            given_files: start.given_files.clone(),
         }
     }
 

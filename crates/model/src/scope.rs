@@ -45,6 +45,9 @@ pub struct AttemptStarted {
     pub grace_ms: u64,
     /// What happens to processes that outlive the root: `observe_only` or `terminate`.
     pub orphan_policy: String,
+    /// Files that were open for writing before the attempt began and that its root was given, as redirected output is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_files: Vec<OsBytes>,
 }
 
 /// How a back-end observes.

@@ -15,23 +15,15 @@ pub(crate) trait InTime {
     /// As [`Command::output`]; fails the test where the program can't be started, or where it or whoever holds its
     /// output does not end.
     fn output_in_time(&mut self) -> Output;
-
-    /// The same for one that works for minutes where the machine is busy.
-    fn output_within(&mut self, limit: Duration) -> Output;
 }
 
 impl InTime for Command {
     #[track_caller]
     fn output_in_time(&mut self) -> Output {
-        self.output_within(LIMIT)
-    }
-
-    #[track_caller]
-    fn output_within(&mut self, limit: Duration) -> Output {
         let what = format!("{self:?}");
         let child = self.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let (output, hung) = output_within(child.expect("the program runs"), limit);
-        assert!(hung.is_empty(), "{what} did not end within {limit:?}; killed:\n{}", hung.join("\n"));
+        let (output, hung) = output_within(child.expect("the program runs"), LIMIT);
+        assert!(hung.is_empty(), "{what} did not end within {LIMIT:?}; killed:\n{}", hung.join("\n"));
         output
     }
 }

@@ -15,7 +15,7 @@ while [ $i -lt 1000 ]; do
     i=$((i + 1))
 done
 i=0
-while [ $i -lt 40 ]; do
+while [ $i -lt 80 ]; do
     echo "$i" >"a$i"
     mv "a$i" "b$i"
     cat "b$i" /nowhere/$i >/dev/null 2>&1
@@ -85,8 +85,7 @@ fn everything_that_strace_sees_is_recorded() {
 
     let expected = of_strace(&traces, &place.work());
     let recorded = of_facts(&place.facts("w"), &place.work());
-    // Besides 1,000 programs: what comes on top depends on where the loader looks for libraries.
-    assert!(expected.len() > 1_300, "strace saw only {} different things", expected.len());
+    assert!(expected.len() > 1_500, "strace saw only {} different things", expected.len());
     assert!(expected.keys().filter(|key| key.starts_with("exec [\"/bin/true\"")).count() == 1_000);
     let missing: Vec<String> = expected
         .iter()

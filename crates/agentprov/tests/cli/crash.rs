@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Points at which the recorder is killed.
 const POINTS: u32 = 200;
+/// Facts that can be read at every fourth point.
+const MANY: usize = 50;
 /// Longest time that a recorder gets.
 const MOST_MS: u64 = 120;
 
@@ -23,9 +25,9 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
         if point % 2 == 1 {
             child_of(child.id());
         }
-        // And every fourth where some of it can be read.
+        // And every fourth where much of it can be read.
         let end = Instant::now() + Duration::from_secs(10);
-        while point % 4 == 1 && facts_of(&place, &run).is_empty() && Instant::now() < end {
+        while point % 4 == 1 && facts_of(&place, &run).len() < MANY && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(2));
         }
         std::thread::sleep(Duration::from_micros(random.next() % (MOST_MS * 1000)));
@@ -60,7 +62,7 @@ fn a_killed_recorder_leaves_an_intact_store_and_an_interrupted_run() {
         let verify = place.run(["verify", &run]);
         assert_eq!(verify.status, 0, "{run}: {}", verify.stdout);
     }
-    assert!(facts_before > POINTS as usize * 4, "only {facts_before} facts could be read before the kills");
+    assert!(facts_before > POINTS as usize * 10, "only {facts_before} facts could be read before the kills");
     assert!(interrupted > POINTS / 4, "only {interrupted} of {POINTS} points hit a recording");
     let left: Vec<String> = std::fs::read_dir(place.data_dir())
         .expect("the data dir")

@@ -7,10 +7,6 @@ use crate::python::python_packages;
 use crate::service::Daemon;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
-
-/// Thousands of requests, and the whole of it in Python.
-const LONGEST: Duration = Duration::from_secs(900);
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/service");
 
@@ -29,7 +25,7 @@ fn python(test: &str, packages: (&str, &[&str]), run: impl FnOnce(&mut Command, 
     run(&mut command, &daemon);
     let path = std::env::join_paths([folder.as_path(), Path::new(SCRIPTS)]).expect("folders without colons");
     let surrounded = place.surround(&mut command).env("PYTHONPATH", path).env("PYTHONDONTWRITEBYTECODE", "1");
-    Some(surrounded.output_within(LONGEST))
+    Some(surrounded.output_in_time())
 }
 
 #[test]

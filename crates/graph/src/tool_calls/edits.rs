@@ -21,6 +21,8 @@ pub(super) struct Desk<'d> {
     pub(super) servers: &'d Servers<'d>,
     /// Sessions by the processes that were their agent.
     pub(super) sessions_of: &'d HashMap<ProcessId, BTreeSet<Option<SessionId>>>,
+    /// Files that the attempts of the run were given open for writing.
+    pub(super) given_files: &'d BTreeSet<OsBytes>,
 }
 
 impl Desk<'_> {
@@ -62,7 +64,7 @@ impl Desk<'_> {
             || of_writers.iter().find(|(_, binding)| binding.has_calls()).map(|(_, b)| b.inherited(effect.event));
         match own.or_else(outer) {
             Some(binding) => Ok(Some(binding)),
-            None => self.unclaimed(effect).map(Some),
+            None => self.unclaimed(effect, &agents).map(Some),
         }
     }
 
@@ -214,13 +216,15 @@ impl Desk<'_> {
         Some(Binding::ambiguous(Rung::ProcessWindow, open.clone(), self.evidence(effect.event, &open), why))
     }
 
-    fn unclaimed(&self, effect: &Effect) -> Result<Binding, GraphError> {
+    fn unclaimed(&self, effect: &Effect, agents: &[ProcessId]) -> Result<Binding, GraphError> {
         Ok(match &effect.deed {
             Deed::Connection { .. } => Binding::scaffolding(AGENT_CONNECTION, vec![effect.event]),
             Deed::File { path, workspace_path, .. } if scaffolding::is_agent_file(path, workspace_path.is_some()) => {
                 Binding::scaffolding(AGENT_FILE, vec![effect.event])
             }
-            Deed::File { path, cause, .. } if self.is_inherited(path, cause)? => {
+            Deed::File { path, cause, .. }
+                if self.is_given(path, cause) && self.opened(path, agents, effect.at)?.is_none() =>
+            {
                 Binding::scaffolding(INHERITED_OUTPUT, vec![effect.event])
             }
             Deed::File { .. } => {
@@ -229,19 +233,9 @@ impl Desk<'_> {
         })
     }
 
-    /// True where nobody in the run opened the file for writing or gave it this name: whoever wrote to it had been
-    /// given the descriptor. Only a recording that sees every open can tell.
-    fn is_inherited(&self, path: &OsBytes, cause: &VersionCause) -> Result<bool, GraphError> {
-        if !matches!(cause, VersionCause::Closed | VersionCause::StillOpen) {
-            return Ok(false);
-        }
-        let key = IndexKey { kind: KeyKind::Path, value: path.as_bytes() };
-        let facts = self.reader.facts_by_key(self.run.no, key)?;
-        Ok(facts.iter().all(|(_, fact)| match &fact.what {
-            What::FileOpened(open) => !open.access.writes() || !open.result.succeeded(),
-            What::FileVersion(version) => matches!(version.cause, VersionCause::Closed | VersionCause::StillOpen),
-            _ => false,
-        }))
+    /// True where the file was written to, and the recording saw that its root was given it open for writing.
+    fn is_given(&self, path: &OsBytes, cause: &VersionCause) -> bool {
+        matches!(cause, VersionCause::Closed | VersionCause::StillOpen) && self.given_files.contains(path)
     }
 
     fn evidence(&self, event: EventId, calls: &[CallNo]) -> Vec<EventId> {

@@ -27,6 +27,7 @@ pub use mcp::{McpAnswer, McpCall};
 pub use sessions::Session;
 pub use witnesses::{Aspect, CallWitnesses, Contradiction, call_witnesses};
 
+use crate::attempts::attempts;
 use crate::attempts::facts_of_type;
 use crate::error::GraphError;
 use crate::processes::{Process, ProcessTable};
@@ -106,8 +107,17 @@ impl ToolCalls {
                 sessions_of.entry(*agent).or_default().insert(saying.declared.session.clone());
             }
         }
-        let desk =
-            edits::Desk { reader, run, calls: &calls, bound: &bound, servers: &servers, sessions_of: &sessions_of };
+        let attempts = attempts(reader, run)?;
+        let given_files = attempts.into_iter().flat_map(|attempt| attempt.started.given_files).collect();
+        let desk = edits::Desk {
+            reader,
+            run,
+            calls: &calls,
+            bound: &bound,
+            servers: &servers,
+            sessions_of: &sessions_of,
+            given_files: &given_files,
+        };
         let effects = desk.bind(deeds)?;
         let unchanged = desk.unchanged(&effects)?;
         let effect_of = effects.iter().enumerate().map(|(place, effect)| (effect.seq, place)).collect();

@@ -179,6 +179,7 @@ impl Fixture {
                 reads: true,
                 grace_ms: 250,
                 orphan_policy: "observe_only".into(),
+                given_files: Vec::new(),
             }),
         );
         self.say(None, What::Bound(Bound { root: key.clone(), cgroup_id: None, no_cgroup: Some("no rights".into()) }));

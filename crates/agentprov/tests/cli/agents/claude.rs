@@ -29,8 +29,8 @@ const SETTINGS: [(&str, &str); 6] = [
     ("DISABLE_TELEMETRY", "1"),
     // A script asks for its tools whether they are there or not: on a busy machine a server takes its time to start.
     ("MCP_CONNECTION_NONBLOCKING", "false"),
-    ("MCP_CONNECT_TIMEOUT_MS", "60000"),
-    ("MCP_TIMEOUT", "60000"),
+    ("MCP_CONNECT_TIMEOUT_MS", "30000"),
+    ("MCP_TIMEOUT", "30000"),
 ];
 
 impl Session {
