@@ -43,7 +43,7 @@ pub(crate) struct Lint {
     /// The rule file
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Decisions {
     /// The run [default: all runs]
     #[command(flatten)]
     run: RunName,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -97,7 +97,9 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
 
 impl Lint {
     fn run(&self) -> CommandResult {
-        let diagnostics = agentprov_policy::lint(&self.file).map_err(|error| Failure::new(error.to_string()))?;
+        let diagnostics = agentprov_policy::lint(&self.file).map_err(|error| {
+            Failure::new(error.to_string()).hint("name a file of rules; the built-in rules (default) are no file")
+        })?;
         if self.json {
             render::json(&diagnostics)?;
         } else {

@@ -269,7 +269,7 @@ impl Record {
             text.push(b'\n');
             std::fs::write(path, text).map_err(|error| unwritable(path, &error))?;
         }
-        if self.quiet { Ok(()) } else { record_summary::print(context, &manifest, recorded) }
+        if self.quiet { Ok(()) } else { record_summary::print(context, store, &manifest, recorded) }
     }
 }
 
