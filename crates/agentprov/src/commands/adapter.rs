@@ -30,7 +30,7 @@ pub(crate) struct Inspect {
     /// Its name
     #[arg(value_name = "NAME")]
     name: String,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -38,7 +38,7 @@ pub(crate) struct RecordBatch {
     /// How long to go on recording processes that outlive a command, where the job names nothing
     #[arg(long, value_name = "MS", default_value_t = 250)]
     post_root_grace_ms: u64,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

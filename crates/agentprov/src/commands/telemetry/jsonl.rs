@@ -43,7 +43,7 @@ pub(crate) struct IngestJsonl {
     scope: Scope,
     #[command(flatten)]
     rules: Rules,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -60,7 +60,7 @@ pub(crate) struct IngestFalco {
     scope: Scope,
     #[command(flatten)]
     rules: Rules,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
