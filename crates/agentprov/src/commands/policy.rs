@@ -91,7 +91,9 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
     if path == Path::new("-") {
         return Ok(Box::new(std::io::stdin().lock()));
     }
-    let file = std::fs::File::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let file = std::fs::File::open(path).map_err(|error| {
+        Failure::new(format!("{}: {error}", path.display())).hint("name a file of events, or - for standard input")
+    })?;
     Ok(Box::new(BufReader::new(file)))
 }
 
