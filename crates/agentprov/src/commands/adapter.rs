@@ -20,7 +20,7 @@ pub(crate) struct List {
     /// Only those of this kind
     #[arg(long, value_enum)]
     kind: Option<Kind>,
-    /// Print a list
+    /// Print a JSON list
     #[arg(long)]
     json: bool,
 }
