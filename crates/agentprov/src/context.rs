@@ -54,6 +54,14 @@ impl Context {
         let opened = if only_hooks { Store::create(location) } else { Store::open(location) };
         opened.inspect(take_hooks).map(|store| store.with_key_file(self.global.key.clone())).map_err(|error| {
             match (&error, foreign) {
+                (StoreError::Absent(dir), None) => match own_store(dir) {
+                    Some(own) => Failure::new(error.to_string()).hint(format!(
+                        "what was told outside any store is in your own: add --data-dir {}; \
+                         or record something first: agentprov record -- CMD",
+                        own.display()
+                    )),
+                    None => error.into(),
+                },
                 (StoreError::Absent(_), Some(path)) => Failure::new(error.to_string()).hint(format!(
                     "{} belongs to the Go tool; it is left untouched, agentprov keeps its own store beside it",
                     path.display()
@@ -87,6 +95,14 @@ impl Context {
     pub(crate) fn clock(&self) -> Clock {
         if !self.global.utc && std::io::stdout().is_terminal() { Clock::Local } else { Clock::Utc }
     }
+}
+
+/// The user's own store, where it is there and not the one that was looked for. Hooks and relays fill it from folders
+/// that have none.
+fn own_store(looked_for: &std::path::Path) -> Option<std::path::PathBuf> {
+    let own = Location::own()?;
+    let filled = own.exists() || own.dir.join(SPOOL_FILE).is_file();
+    (filled && own.dir != looked_for).then_some(own.dir)
 }
 
 /// Takes in what hooks left. Where that can't be done now, the store is read without it, and the spool waits.

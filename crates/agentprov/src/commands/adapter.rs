@@ -20,7 +20,7 @@ pub(crate) struct List {
     /// Only those of this kind
     #[arg(long, value_enum)]
     kind: Option<Kind>,
-    /// Print a list
+    /// Print a JSON list
     #[arg(long)]
     json: bool,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Inspect {
     /// Its name
     #[arg(value_name = "NAME")]
     name: String,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -92,6 +92,10 @@ impl Export {
                 if form == Form::AgentTrace { agent_trace(&commits) } else { git_ai_notes(&commits, notes()) }
             }
         };
+        if text.is_empty() {
+            let note = "note: no line of the change is owned by one agent or person, so nothing was exported";
+            writeln!(anstream::stderr(), "{}", render::styled(render::UNSURE, note))?;
+        }
         match &self.output {
             None => anstream::stdout().lock().write_all(text.as_bytes())?,
             Some(file) => std::fs::write(file, text)

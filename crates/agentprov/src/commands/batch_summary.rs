@@ -38,7 +38,7 @@ pub(crate) struct BatchSummary {
     /// Jobs to list at most
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     #[serde(skip)]
     json: bool,

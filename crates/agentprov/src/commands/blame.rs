@@ -28,7 +28,7 @@ pub(crate) struct Blame {
     /// Blame the file at this commit, across all runs and commits
     #[arg(long, value_name = "REV", conflicts_with = "run")]
     rev: Option<String>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 /// Says what this host can capture and why, where the store is, and what its signature is worth.
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// Says what runs cost on disk.
 #[derive(Args, Debug)]
 pub(crate) struct Du {
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -28,7 +28,7 @@ pub(crate) struct Manifest {
     /// Write the manifest as an object too, and print its hash and path
     #[arg(long)]
     materialize: bool,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

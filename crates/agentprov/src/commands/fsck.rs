@@ -12,7 +12,7 @@ use std::process::ExitCode;
 /// Recomputes every leaf, root, count and index from the facts, reads every blob, and compares.
 #[derive(Args, Debug)]
 pub(crate) struct Fsck {
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

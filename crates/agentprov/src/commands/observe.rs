@@ -35,7 +35,7 @@ pub(crate) enum Observe {
 struct About {
     #[command(flatten)]
     run: RunName,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -43,7 +43,7 @@ pub(crate) struct Lint {
     /// The rule file
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Decisions {
     /// The run [default: all runs]
     #[command(flatten)]
     run: RunName,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -91,13 +91,17 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, Failure> {
     if path == Path::new("-") {
         return Ok(Box::new(std::io::stdin().lock()));
     }
-    let file = std::fs::File::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let file = std::fs::File::open(path).map_err(|error| {
+        Failure::new(format!("{}: {error}", path.display())).hint("name a file of events, or - for standard input")
+    })?;
     Ok(Box::new(BufReader::new(file)))
 }
 
 impl Lint {
     fn run(&self) -> CommandResult {
-        let diagnostics = agentprov_policy::lint(&self.file).map_err(|error| Failure::new(error.to_string()))?;
+        let diagnostics = agentprov_policy::lint(&self.file).map_err(|error| {
+            Failure::new(error.to_string()).hint("name a file of rules; the built-in rules (default) are no file")
+        })?;
         if self.json {
             render::json(&diagnostics)?;
         } else {

@@ -27,7 +27,7 @@ pub(crate) struct Reconcile {
     /// Exit with 1 where there is one, with 3 where that can't be decided; may be given several times
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     fail_on: Vec<What>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -59,6 +59,15 @@ impl Reconcile {
                 What::HooksMissing => FailOn::HooksMissing,
             })
         };
+        for what in &self.fail_on {
+            let said = match ruling(what) {
+                Ruling::Pass => continue,
+                Ruling::Undecided => "could not be decided, since not everything was seen",
+                Ruling::Fail => "there is at least one",
+            };
+            let name = what.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+            writeln!(anstream::stderr(), "{}", styled(BAD, format!("--fail-on {name}: {said}")))?;
+        }
         Ok(match self.fail_on.iter().map(ruling).max() {
             None | Some(Ruling::Pass) => ExitCode::SUCCESS,
             Some(Ruling::Undecided) => ExitCode::from(UNDECIDED),
@@ -91,11 +100,11 @@ pub(crate) fn story(out: &mut impl Write, document: &Reconciliation, most: usize
         let end = if session.ended { "ended" } else { "its end was not told" };
         writeln!(
             out,
-            "{} {} {id}  {} calls, {} prompts, {end}",
+            "{} {} {id}  {}, {}, {end}",
             styled(TITLE, "session"),
             session.agent,
-            session.calls,
-            session.prompts,
+            render::count(session.calls, "call"),
+            render::count(session.prompts, "prompt"),
         )?;
         if !session.silent_while.is_empty() {
             let line = format!("its hooks fell silent while it worked: {}", session.silent_while.join(" "));

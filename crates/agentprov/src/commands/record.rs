@@ -31,7 +31,7 @@ pub(crate) struct Record {
     /// Name of the recording inside the run
     #[arg(long, default_value = "record")]
     name: String,
-    /// Directory to run the command in
+    /// Directory to run the command in [default: the current one]
     #[arg(long, value_name = "DIR")]
     workdir: Option<PathBuf>,
     /// How to observe
@@ -43,16 +43,16 @@ pub(crate) struct Record {
     /// Keep no contents, only which files were written
     #[arg(long)]
     no_contents: bool,
-    /// Keep a copy of what the command prints, up to so many bytes a stream
+    /// Keep a copy of what the command prints, up to so many bytes of each stream; 1048576 where no number is given
     #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "1048576")]
     keep_output: Option<u64>,
     /// What becomes of processes that outlive the command
     #[arg(long, value_enum, default_value_t = OrphanPolicy::Observe)]
     orphans: OrphanPolicy,
-    /// How long to go on recording processes that outlive the command
+    /// How long to go on recording processes that outlive the command, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 250)]
     post_root_grace_ms: u64,
-    /// Pause between two looks of the procfs back-end
+    /// Longest pause between two looks of the procfs back-end, in milliseconds [default: 25]
     #[arg(long, value_name = "MS")]
     sample_interval_ms: Option<u64>,
     /// Keep only the hash of files larger than this
@@ -269,7 +269,7 @@ impl Record {
             text.push(b'\n');
             std::fs::write(path, text).map_err(|error| unwritable(path, &error))?;
         }
-        if self.quiet { Ok(()) } else { record_summary::print(context, &manifest, recorded) }
+        if self.quiet { Ok(()) } else { record_summary::print(context, store, &manifest, recorded) }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::render::{self, BAD, GOOD, QUIET, UNSURE, styled};
 use agentprov_graph::coverage::coverage_clause;
 use agentprov_graph::record_manifest::{RecordManifest, record_manifest};
+use agentprov_graph::security::Standing;
 use agentprov_graph::{attempts, select_run};
 use agentprov_ingest::Recorded;
 use agentprov_store::Store;
@@ -27,11 +28,30 @@ pub(crate) fn manifest(store: &Store, recorded: &Recorded) -> Result<RecordManif
 }
 
 /// Prints the summary to standard error: standard output is the command's own.
-pub(crate) fn print(context: &Context, manifest: &RecordManifest, recorded: &Recorded) -> Result<(), Failure> {
-    if std::io::stderr().is_terminal() { for_people(context, manifest, recorded) } else { for_programs(manifest) }
+pub(crate) fn print(
+    context: &Context,
+    store: &Store,
+    manifest: &RecordManifest,
+    recorded: &Recorded,
+) -> Result<(), Failure> {
+    let risk = risk(store, recorded)?;
+    let risk = risk.as_deref();
+    if std::io::stderr().is_terminal() {
+        for_people(context, manifest, recorded, risk)
+    } else {
+        for_programs(manifest, risk)
+    }
 }
 
-fn for_programs(manifest: &RecordManifest) -> Result<(), Failure> {
+/// What rules raised in the run, where they raised something.
+fn risk(store: &Store, recorded: &Recorded) -> Result<Option<String>, Failure> {
+    let reader = store.reader()?;
+    let run = select_run(&reader, Some(recorded.run.as_str()))?.run;
+    let standing = Standing::of(&reader, &run)?;
+    Ok((standing.risks > 0).then(|| standing.clause()))
+}
+
+fn for_programs(manifest: &RecordManifest, risk: Option<&str>) -> Result<(), Failure> {
     let mut out = anstream::stderr().lock();
     let known = |value: Option<String>| value.unwrap_or_default();
     writeln!(
@@ -54,10 +74,18 @@ fn for_programs(manifest: &RecordManifest) -> Result<(), Failure> {
     for gap in &manifest.gaps {
         writeln!(out, "gap={gap}")?;
     }
+    if let Some(risk) = risk {
+        writeln!(out, "risk={risk}")?;
+    }
     Ok(())
 }
 
-fn for_people(context: &Context, manifest: &RecordManifest, recorded: &Recorded) -> Result<(), Failure> {
+fn for_people(
+    context: &Context,
+    manifest: &RecordManifest,
+    recorded: &Recorded,
+    risk: Option<&str>,
+) -> Result<(), Failure> {
     let mut out = anstream::stderr().lock();
     let style = if manifest.status == "passed" { GOOD } else { BAD };
     let wall = render::duration_ns(recorded.finished.wall_ns);
@@ -89,7 +117,12 @@ fn for_people(context: &Context, manifest: &RecordManifest, recorded: &Recorded)
         writeln!(out, "  {}", styled(UNSURE, gap))?;
     }
     let data_dir = context.global.data_dir.as_ref().map(|dir| format!(" --data-dir {}", dir.display()));
-    writeln!(out, "  see: agentprov show {}{}", manifest.run_id, data_dir.unwrap_or_default())?;
+    let data_dir = data_dir.unwrap_or_default();
+    if let Some(risk) = risk {
+        let see = format!("see: agentprov security risks {}{data_dir}", manifest.run_id);
+        writeln!(out, "  risk: {}; {see}", styled(BAD, risk))?;
+    }
+    writeln!(out, "  see: agentprov show {}{data_dir}", manifest.run_id)?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Runs {
     /// List removed runs too, with who removed them and why
     #[arg(long)]
     all: bool,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -29,7 +29,7 @@ pub(crate) struct Listing {
     /// The run [default: all runs]
     #[command(flatten)]
     run: RunName,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -33,7 +33,7 @@ pub(crate) struct Timeline {
     /// Where the page before ended, as it printed
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -28,7 +28,7 @@ pub(crate) struct Verify {
     /// Believe only this key, a C2SP vkey; may be repeated
     #[arg(long = "trust", value_name = "VKEY", value_parser = parse_key)]
     keys: Vec<VerifierKey>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -69,6 +69,14 @@ fn clone(place: &Place) -> Place {
 }
 
 #[test]
+fn an_export_of_nothing_says_so() {
+    let place = place();
+    let said = place.run(["attribution", "export", "topic..topic", "--format", "agent-trace"]).ok();
+    assert_eq!(said.stdout, "");
+    assert!(said.stderr.contains("nothing was exported"), "{}", said.stderr);
+}
+
+#[test]
 fn agent_trace_records_name_commit_lines_and_content() {
     let place = place();
     let text = export(&place, "agent-trace");

@@ -66,6 +66,14 @@ fn no_store_and_no_runs_are_told_apart() {
 }
 
 #[test]
+fn an_input_that_is_not_there_is_named_with_the_next_step() {
+    let place = Place::new();
+    let rows = ["telemetry", "ingest-jsonl", "--file", "no.jsonl"];
+    refused(&place.run(rows), 1, &["no.jsonl", "name a file of rows, or - for standard input"]);
+    refused(&place.run(["policy", "test", "no.jsonl"]), 1, &["no.jsonl", "name a file of events, or -"]);
+}
+
+#[test]
 fn a_workdir_that_is_not_there() {
     let place = Place::new();
     refused(&place.run(["record", "--workdir", "nowhere", "--", "true"]), 125, &["nowhere", "hint:"]);

@@ -409,5 +409,8 @@ fn completions_man_pages_and_help_are_there() {
     }
     place.run(["man", "man"]).ok();
     assert!(place.work().join("man/agentprov-record.1").exists());
+    let page = place.read("man/agentprov-mcp-wrap.1");
+    assert!(page.contains("[OPTIONS] \\-\\- <SERVER>..."), "the synopsis has what the usage has: {page}");
+    assert!(page.contains("\"agentprov 0.") && page.contains("AGENTPROV_DATA_DIR"), "{page}");
     assert!(place.run(["--help"]).ok().stdout.contains("record"));
 }

@@ -121,6 +121,8 @@ fn the_users_own_store_takes_what_belongs_to_no_folder() {
     let own = place.root().join("home/.local/share/agentprov");
     silent(&hook(&place, &["claude"], message(&place, 7).to_string().as_bytes()));
     assert!(!place.data_dir().exists() && own.join("hooks.spool").is_file());
+    let absent = place.run(["runs"]);
+    assert!(absent.stderr.contains(&format!("add --data-dir {}", own.display())), "{}", absent.stderr);
     let shown = place.run([Path::new("--data-dir"), &own, Path::new("reconcile"), Path::new("--json")]).ok().json();
     assert_eq!(shown["calls"][0]["tool_call_id"], "toolu_7");
     assert_eq!(shown["verdict"], "declared_only");

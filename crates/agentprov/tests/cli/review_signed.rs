@@ -109,6 +109,26 @@ fn a_signed_lie_is_found_by_deciding_anew() {
     assert!(note(&found, "decision").contains("outcome: signed allow, computed warn"), "{found}");
 }
 
+/// A store without recordings, as an import makes one, does not know who wrote the lines either.
+#[test]
+fn a_clone_whose_store_recorded_nothing_does_not_contradict_the_decision() {
+    let place = branch();
+    review(&place, &[]);
+    let other = Place::new();
+    let (from, to) = (format!("file://{}", place.work().display()), other.work().display().to_string());
+    place.git(&["clone", "--quiet", &from, &to]);
+    std::fs::copy(place.root().join("decision.json"), other.root().join("decision.json")).expect("a copy");
+    let key = place.read(".agentprov/store.pub");
+    for store_is_there in [false, true] {
+        if store_is_there {
+            other.run(["init"]).ok();
+        }
+        let said = other.run(["verify", "--statement", "../decision.json", "--trust", key.trim(), "--json"]);
+        assert_eq!(said.status, 3, "{store_is_there}: {} {}", said.stdout, said.stderr);
+        assert!(said.stdout.contains("no recordings here"), "{}", said.stdout);
+    }
+}
+
 #[test]
 fn elsewhere_it_says_what_is_missing_to_decide_anew() {
     let place = branch();

@@ -206,6 +206,18 @@ fn notices_are_delivered_or_kept_and_exports_and_taints_happen() {
 }
 
 #[test]
+fn the_summary_of_a_recording_names_the_risks_that_rules_raised() {
+    let place = Place::new();
+    std::fs::write(place.root().join("rules.yaml"), "id: no_touch\nmatch: {path: marked}\ndecision: deny\n")
+        .expect("a rule file");
+    let summary =
+        |command: &str| place.run(["record", "--rules", "../rules.yaml", "--", "sh", "-c", command]).ok().stderr;
+    assert!(summary("echo x >marked").lines().any(|line| line == "risk=1 medium"));
+    assert!(!summary("echo x >other").contains("risk="), "no risk, no line");
+    assert!(place.run(["policy", "lint", "default"]).stderr.contains("the built-in rules (default) are no file"));
+}
+
+#[test]
 fn what_was_not_judged_is_not_called_clean() {
     let place = Place::new();
     place.record("plain", "true").ok();

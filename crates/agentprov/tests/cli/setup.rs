@@ -185,4 +185,11 @@ fn doctor_says_whether_hooks_are_alive() {
     let agents = place.run(["doctor", "--json"]).ok().json()["agents"].clone();
     assert_eq!(agents[0]["state"], "missing", "{agents}");
     assert_eq!(agents[0]["way_out"], "agentprov setup codex --user");
+    let file = place.root().join("home/.codex/hooks.json");
+    put(&file, b"{\"hooks\": [1,}");
+    let agents = place.run(["doctor", "--json"]).ok().json()["agents"].clone();
+    assert_eq!(agents[0]["way_out"], "repair the file, then: agentprov setup codex --user");
+    std::fs::remove_file(&file).and_then(|()| std::fs::create_dir(&file)).expect("a folder in its place");
+    let doctor = place.run(["doctor"]).ok().stdout;
+    assert!(doctor.contains("make it readable, then: agentprov setup codex --user"), "{doctor}");
 }

@@ -347,6 +347,8 @@ fn what_nobody_declared_is_listed_with_its_effects() {
     assert!(rules.contains(&&json!("version_probe")) && rules.contains(&&json!("host_probe")), "{rules:?}");
     let fails = |what: &str| agent.place.run(["reconcile", "r1", "--fail-on", what]).status;
     assert_eq!((fails("undeclared"), fails("unmatched"), fails("hooks-missing")), (1, 0, 1));
+    let said = agent.place.run(["reconcile", "r1", "--fail-on", "unmatched,undeclared"]).stderr;
+    assert!(said.contains("--fail-on undeclared: there is at least one") && !said.contains("unmatched"), "{said}");
 }
 
 #[test]

@@ -34,6 +34,18 @@ fn waive(place: &Place, id: &str, more: &[&str]) {
     place.run(words.iter().chain(more)).ok();
 }
 
+#[test]
+fn a_waiver_whose_last_day_is_over_is_refused() {
+    let place = branch();
+    let id = finding(&place, &[])["finding_id"].as_str().expect("an id").to_owned();
+    let words = |day| ["review", "waive", &id, "--reason", "ours", "--by", "jo", "--until", day].map(str::to_owned);
+    let over = place.run(words("2020-01-01"));
+    assert_eq!(over.status, 2, "{}", over.stderr);
+    assert!(over.stderr.contains("that day is over") && over.stderr.contains("or a later day"), "{}", over.stderr);
+    assert!(!place.data_dir().join("waivers.jsonl").exists());
+    place.run(words("2099-01-01")).ok();
+}
+
 /// Puts what lies in the work tree into main, and the branch on top of it.
 fn to_main(place: &Place, file: &str) {
     let text = place.read(file);

@@ -141,7 +141,11 @@ fn retention_check(pass: &leaves::LeafPass) -> Option<Check> {
         count => format!("the bodies of {count} old events are gone by retention; their leaf hashes are in the tree"),
     };
     let finding = Finding::new(Outcome::Pruned, Place::default(), message);
-    Some(Check::made("retention", vec![finding], format!("{} bodies are gone as the log says", pass.pruned)))
+    Some(Check::made("retention", vec![finding], format!("{} gone as the log says", bodies(pass.pruned))))
+}
+
+fn bodies(count: u64) -> String {
+    if count == 1 { "1 body is".to_owned() } else { format!("{count} bodies are") }
 }
 
 /// What facts say; only asked where every fact is there and is what was signed.

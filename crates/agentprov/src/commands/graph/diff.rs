@@ -20,7 +20,7 @@ pub(crate) struct Diff {
     /// One file, below the workspace or absolute [default: every changed file]
     #[arg(long, value_name = "FILE")]
     file: Option<OsString>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

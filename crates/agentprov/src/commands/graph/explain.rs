@@ -44,7 +44,7 @@ pub(crate) struct Explain {
     /// Draw the graph instead
     #[arg(long, value_enum, conflicts_with = "json")]
     format: Option<Format>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

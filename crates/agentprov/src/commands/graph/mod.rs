@@ -55,7 +55,7 @@ pub(crate) struct RunOnly {
 pub(crate) struct RunDocument {
     #[command(flatten)]
     run: RunName,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -68,7 +68,7 @@ pub(crate) struct FileOf {
     /// The file, below the workspace or absolute
     #[arg(long, value_name = "FILE")]
     file: OsString,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -9,7 +9,7 @@ use clap::Subcommand;
 /// Take in what other programs wrote down.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// Session files of agents
+    /// Take in session files of agents: a second witness of their tool calls
     Transcript(transcript::Transcript),
 }
 

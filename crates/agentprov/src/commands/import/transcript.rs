@@ -22,7 +22,7 @@ pub(crate) struct Transcript {
     /// Session files, for example ~/.claude/projects/*/*.jsonl or ~/.codex/sessions/*/*/*/*.jsonl
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -32,13 +32,13 @@ pub(crate) struct RecordBatch {
     /// Jobs at a time; more than one goes on after failures
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
-    /// Pause between two looks of the procfs back-end, where the job names none
+    /// Longest pause between two looks of the procfs back-end, in milliseconds, where the job names none [default: 25]
     #[arg(long, value_name = "MS")]
     sample_interval_ms: Option<u64>,
-    /// How long to go on recording processes that outlive a command, where the job names nothing
+    /// How long to go on recording processes that outlive a command, in milliseconds, where the job names nothing
     #[arg(long, value_name = "MS", default_value_t = 250)]
     post_root_grace_ms: u64,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -26,7 +26,7 @@ pub(crate) struct Capabilities {
     /// The policy to take detectors from, instead of the one in the repository at HEAD
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

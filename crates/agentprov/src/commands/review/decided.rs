@@ -17,6 +17,7 @@ use agentprov_review::change::{Change, Origin, Repository, Selection, from_git};
 use agentprov_review::detect::Registry;
 use agentprov_review::governance::Policy;
 use agentprov_server::{Reviewed, fact_of, seal};
+use agentprov_store::Reader;
 use std::io::Write;
 use std::path::Path;
 
@@ -114,10 +115,16 @@ pub(crate) fn decide_again(context: &Context, signed: &Decision) -> Result<(&'st
         return Ok(("pass", "reviewed anew: the same".into()));
     }
     // Who wrote the lines is known where they were recorded; elsewhere that part can't be computed.
-    let only_owners = signed.digests.lines != computed.digests.lines && reader.is_none();
+    let only_owners = signed.digests.lines != computed.digests.lines && !has_recordings(reader.as_ref())?;
     let state = if only_owners { "open" } else { "FAIL" };
     let hint = if only_owners { "; there are no recordings here that say who wrote the lines" } else { "" };
     Ok((state, format!("{}{hint}", found.join("; "))))
+}
+
+/// True where something was recorded here. A store that only ever held decisions about changes knows no owners.
+fn has_recordings(reader: Option<&Reader>) -> Result<bool, Failure> {
+    let Some(reader) = reader else { return Ok(false) };
+    Ok(reader.runs()?.iter().any(|run| !run.id.is_of_reviews()))
 }
 
 /// The last part of the path: it is for people, commits and digests name what was reviewed.

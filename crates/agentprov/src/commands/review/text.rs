@@ -76,7 +76,8 @@ fn owners(out: &mut impl Write, review: &Review, recordings: bool) -> Result<(),
     let of = format!("  {} of {} lines have an owner", coverage.attributed_lines, coverage.total_lines);
     let more = if basis.is_empty() { String::new() } else { format!(": {}", basis.join(", ")) };
     writeln!(out, "{}", styled(QUIET, format!("{of}{more}")))?;
-    if !recordings {
+    // Evidence from elsewhere may have told all owners.
+    if !recordings && coverage.attributed_lines < coverage.total_lines {
         let text = "  there are no recordings here: record the agent with agentprov record";
         writeln!(out, "{}", styled(QUIET, text))?;
     }

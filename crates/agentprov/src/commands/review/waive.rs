@@ -19,7 +19,7 @@ pub(super) struct Waive {
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// The last day on which it holds
+    /// The last day on which it holds, in UTC; a waiver needs one
     #[arg(long, value_name = "YYYY-MM-DD")]
     until: Option<String>,
     /// Who decides [default: user.name and user.email of git]
@@ -54,6 +54,12 @@ impl Waive {
         let waiver = Waiver { finding, repository: place, action, reason, by, at, until };
         if let Some(mistake) = waiver.mistake() {
             return Err(Failure::usage(mistake));
+        }
+        // Days in this spelling sort as time does. A last day that is over would be taken and then never count.
+        let today = waiver.at.split('T').next().unwrap_or_default();
+        if let Some(until) = waiver.until.as_deref().filter(|until| *until < today) {
+            return Err(Failure::usage(format!("--until {until}: that day is over, so it would not count"))
+                .hint(format!("name today ({today}, UTC) or a later day")));
         }
         let file = match (self.shared, &repository) {
             (true, Some(repository)) => repository.root().join(Policy::WAIVER_FILE),

@@ -57,13 +57,25 @@ fn examine(settings: &AgentSettings, scope: Scope, path: &Path) -> Option<Health
     };
     let file = match SettingsFile::read(path.to_owned()) {
         Ok(file) => file,
-        Err(failure) => return report(HookState::Partial, failure.to_string(), None),
+        Err(failure) => {
+            // The failure names the file itself.
+            let said = failure.to_string();
+            let prefix = format!("{}: ", path.display());
+            let detail = said.strip_prefix(&prefix).unwrap_or(&said).to_owned();
+            return report(HookState::Partial, detail, Some(format!("make it readable, then: {again}")));
+        }
     };
     let text = file.text?;
     let root = match json::parse(&text) {
         Ok(root) => root,
         Err(_) if text.trim().is_empty() => return None,
-        Err(error) => return report(HookState::Partial, format!("can't be read: {error}"), None),
+        Err(error) => {
+            return report(
+                HookState::Partial,
+                format!("can't be read: {error}"),
+                Some(format!("repair the file, then: {again}")),
+            );
+        }
     };
     let ours = hooks::find(settings, &root);
     let programs: BTreeSet<&str> = ours.iter().map(|found| found.program.as_str()).collect();

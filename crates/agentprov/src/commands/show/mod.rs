@@ -31,7 +31,7 @@ pub(crate) struct Show {
     /// List everything, however long
     #[arg(long)]
     all: bool,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

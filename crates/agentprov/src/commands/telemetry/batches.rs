@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub(crate) struct Batches {
     #[command(flatten)]
     run: RunName,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -25,7 +25,7 @@ pub(crate) struct Bindings {
     /// Only those of this process
     #[arg(long, value_name = "ID")]
     process: Option<String>,
-    /// Print a list
+    /// Print a JSON list
     #[arg(long)]
     json: bool,
 }

@@ -19,7 +19,7 @@ pub(crate) struct Correlations {
     /// Only this event
     #[arg(long, value_name = "ID")]
     event: Option<EventId>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -43,7 +43,7 @@ pub(crate) struct IngestJsonl {
     scope: Scope,
     #[command(flatten)]
     rules: Rules,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -60,7 +60,7 @@ pub(crate) struct IngestFalco {
     scope: Scope,
     #[command(flatten)]
     rules: Rules,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -144,7 +144,9 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
     if path == Path::new("-") {
         return Ok(Box::new(std::io::stdin()));
     }
-    let file = File::open(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let file = File::open(path).map_err(|error| {
+        Failure::new(format!("{}: {error}", path.display())).hint("name a file of rows, or - for standard input")
+    })?;
     Ok(Box::new(file))
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Prune {
     /// Only say what would go
     #[arg(long)]
     dry_run: bool,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

@@ -61,7 +61,7 @@ struct Queue {
     rows: Rows,
     #[command(flatten)]
     scope: Scope,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -71,7 +71,7 @@ struct List {
     /// Only what was queued for this run
     #[arg(long, value_name = "RUN")]
     run: Option<RunId>,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -83,7 +83,7 @@ struct Process {
     limit: usize,
     #[command(flatten)]
     rules: Rules,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -93,7 +93,7 @@ struct Retry {
     /// Its id, from the list
     #[arg(value_name = "ID")]
     id: String,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }
@@ -106,7 +106,7 @@ struct Drop {
     /// Why, for the list
     #[arg(long, default_value = "dropped by the user")]
     reason: String,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

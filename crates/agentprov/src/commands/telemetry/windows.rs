@@ -29,7 +29,7 @@ pub(crate) struct Windows {
     /// Length in seconds, 10 or 60; 0 for both
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     window: u32,
-    /// Print a document
+    /// Print a JSON document
     #[arg(long)]
     json: bool,
 }

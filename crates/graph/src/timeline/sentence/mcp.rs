@@ -13,6 +13,7 @@ fn deed(deed: &McpDeed) -> String {
         McpDeed::Ready { client, server, .. } => {
             format!("{} speaks to {}", peer(client.as_ref()), peer(server.as_ref()))
         }
+        McpDeed::Tools { tools, changed } if changed.is_empty() && tools.len() == 1 => "1 tool described".to_owned(),
         McpDeed::Tools { tools, changed } if changed.is_empty() => format!("{} tools described", tools.len()),
         McpDeed::Tools { changed, .. } => {
             let changes: Vec<String> = changed.iter().map(change).collect();
