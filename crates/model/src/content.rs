@@ -50,7 +50,9 @@ macro_rules! hex_bytes {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.to_hex())
+                let mut text = [0u8; 2 * $len];
+                data_encoding::HEXLOWER.encode_mut(&self.0, &mut text);
+                serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
             }
         }
 

@@ -4,15 +4,16 @@ use agentprov_model::special;
 use agentprov_model::{
     Access, CallResult, EventType, Fact, FileOp, NetworkOp, OsBytes, PrivilegeCall, SocketAddress, What,
 };
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// An event as rules see it, from a fact or from a line of telemetry.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PolicyEvent {
     /// Who reported it.
-    pub source: String,
+    pub source: Cow<'static, str>,
     /// Its type.
-    pub event_type: String,
+    pub event_type: Cow<'static, str>,
     /// The paths that it names.
     pub paths: Vec<OsBytes>,
     /// The destination as it was written.
@@ -58,8 +59,8 @@ impl PolicyEvent {
     /// The event in a fact; `None` for facts that are no events of a process. `user` is who the process was before.
     pub fn of(fact: &Fact, user: Option<u32>) -> Option<Self> {
         let mut event = Self {
-            source: fact.source().to_owned(),
-            event_type: fact.event_type().name().to_owned(),
+            source: fact.source().to_owned().into(),
+            event_type: fact.event_type().name().into(),
             user,
             ..Self::default()
         };
@@ -119,7 +120,7 @@ impl PolicyEvent {
         let to_root = call.args.iter().any(|(name, value)| is_id(name) && value.as_bytes() == b"0");
         let was_root = self.user == Some(0);
         if to_root && !was_root {
-            match self.event_type.as_str() {
+            match self.event_type.as_ref() {
                 "setuid" => self.args.push("setuid_root".to_owned()),
                 "setgid" => self.args.push("setgid_root".to_owned()),
                 _ => {}

@@ -121,8 +121,8 @@ pub fn event_of(fields: &Map<String, Value>) -> Result<(PolicyEvent, Vec<String>
             continue;
         }
         match key.as_str() {
-            "source" => event.source = text(key, value)?,
-            "event_type" | "type" => event.event_type = text(key, value)?,
+            "source" => event.source = text(key, value)?.into(),
+            "event_type" | "type" => event.event_type = text(key, value)?.into(),
             "dst_ip" | "dst" | "host" => event.take_destination(&text(key, value)?),
             "dst_port" | "port" => port = Some(number(key, value)?),
             "path" | "file" => event.paths.push(OsBytes::from(text(key, value)?)),
@@ -163,7 +163,7 @@ fn by_type(event: &mut PolicyEvent) {
     if event.reads || event.writes {
         return;
     }
-    match event.event_type.as_str() {
+    match event.event_type.as_ref() {
         "file_write" | "file_rename" | "file_unlink" | "file_link" => event.writes = true,
         // Unknown is not harmless: without an access mode it may have been either.
         "file_open" | "secret_path" => (event.reads, event.writes) = (true, true),
@@ -172,7 +172,7 @@ fn by_type(event: &mut PolicyEvent) {
     let to_root = |names: &[&str]| event.args.iter().any(|argument| names.contains(&argument.as_str()));
     let named = to_root(&["setuid_root", "setgid_root"]);
     if !named && event.args.iter().any(|argument| argument == "0") && event.user != Some(0) {
-        match event.event_type.as_str() {
+        match event.event_type.as_ref() {
             "setuid" => event.args.push("setuid_root".into()),
             "setgid" => event.args.push("setgid_root".into()),
             _ => {}

@@ -15,7 +15,8 @@ pub struct Prepared {
     pub(crate) id: EventId,
     pub(crate) at: EventTime,
     pub(crate) body: Vec<u8>,
-    pub(crate) leaf: Hash,
+    /// Absent where the hashing is left to whoever appends.
+    leaf: Option<Hash>,
     pub(crate) keys: Vec<(u8, u64)>,
     pub(crate) counts: Vec<CountName>,
     pub(crate) contents: Vec<KeptContent>,
@@ -25,6 +26,13 @@ pub struct Prepared {
 impl Prepared {
     /// Serialises and hashes the fact.
     pub fn new(fact: &Fact) -> Self {
+        let mut prepared = Self::unhashed(fact);
+        prepared.hash();
+        prepared
+    }
+
+    /// Serialises the fact and leaves it to be hashed: threads that share the work hand it on half done.
+    pub fn unhashed(fact: &Fact) -> Self {
         thread_local! {
             /// Where bodies are written, whose length is not known before: each then gets as much memory as it needs.
             static DRAFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -35,11 +43,26 @@ impl Prepared {
             fact.write_body(draft);
             draft.as_slice().to_vec()
         });
-        Self::from_stored(fact, body)
+        Self::of_body(fact, body)
     }
 
     /// The same for a fact whose stored bytes are at hand.
     pub(crate) fn from_stored(fact: &Fact, body: Vec<u8>) -> Self {
+        let mut prepared = Self::of_body(fact, body);
+        prepared.hash();
+        prepared
+    }
+
+    /// Hashes what was left unhashed.
+    pub fn hash(&mut self) {
+        self.leaf.get_or_insert_with(|| leaf_hash(&self.body));
+    }
+
+    pub(crate) fn leaf(&self) -> Hash {
+        self.leaf.unwrap_or_else(|| leaf_hash(&self.body))
+    }
+
+    fn of_body(fact: &Fact, body: Vec<u8>) -> Self {
         let mut keys = Vec::with_capacity(4);
         fact.visit_keys(|key| {
             let pair = (key.kind as u8, key.hash());
@@ -49,12 +72,11 @@ impl Prepared {
         });
         let mut counts = Vec::with_capacity(3);
         fact.visit_counts(|count| counts.push(count));
-        let leaf = leaf_hash(&body);
         Self {
             id: fact.id,
             at: fact.at,
             body,
-            leaf,
+            leaf: None,
             keys,
             counts,
             contents: kept_contents(fact),

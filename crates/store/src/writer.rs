@@ -16,6 +16,9 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
+/// Bytes of the write-ahead log at which a commit moves them into the database.
+const LOG_BYTES: i64 = 32 << 20;
+
 /// What a commit waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Durability {
@@ -120,8 +123,11 @@ impl Tallies {
 impl Writer {
     pub(crate) fn new(store: Store, connection: Connection) -> Result<Self, StoreError> {
         let signer = store.signer()?;
-        connection.pragma_update(None, "wal_autocheckpoint", 8192)?;
+        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / page.max(1))?;
         connection.pragma_update(None, "cache_size", -8_192)?;
+        // Merging postings reads all of a run: mapped, that would stay resident.
+        connection.pragma_update(None, "mmap_size", 0)?;
         Ok(Self { store, connection, signer, tails: BTreeMap::new(), generation: None, durability: None })
     }
 
@@ -313,7 +319,7 @@ impl Batch<'_> {
             return Ok(Appended::Known(known as u64));
         }
         self.inserts.fact.execute((position(run, seq), &fact.body))?;
-        self.tail(run)?.push(fact.leaf);
+        self.tail(run)?.push(fact.leaf());
         for content in &fact.contents {
             self.use_content(run, content)?;
         }

@@ -1,7 +1,7 @@
 //! Events that a caller hands over one by one: a type, identities, and a payload whose shape the type decides.
 
 use super::draft::{Draft, Received, RowError};
-use super::json::Json;
+use super::json::{Json, Members};
 use super::native;
 use super::words::text;
 use agentprov_model::special::{DestinationClass, ObjectClass, Severity};
@@ -52,7 +52,7 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
     let kind = named.text().unwrap_or_default();
     let wrong = || RowError::value("event_type", named, "event type that can be taken in");
     let (kind, needs) = TYPES.iter().find(|(name, _)| *name == kind).ok_or_else(wrong)?;
-    let empty = Json::Object(Vec::new());
+    let empty = Json::Object(Members::default());
     let payload = row.get("payload").unwrap_or(&empty);
     let Json::Object(members) = payload else { return Err(RowError::value("payload", payload, "JSON object")) };
     require(kind, needs, payload)?;
@@ -65,7 +65,7 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
         own_pid || !(OUTER.contains(&key.as_ref()) || OTHER_NAMES.contains(&key.as_ref()))
     });
     flat.extend(inner.cloned());
-    let received = native::receive(&Json::Object(flat), table)?;
+    let received = native::receive(&Json::Object(flat.into()), table)?;
     let Received::Event(mut draft) = received else { return Ok(received) };
     draft.vantage = Vantage::Sdk;
     draft.event.source = source_name;
@@ -128,7 +128,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Draft, RowError> {
         match receive(&Json::parse(text).expect("it parses"), ClassTable::builtin())? {
-            Received::Event(draft) => Ok(*draft),
+            Received::Event(draft) => Ok(draft),
             other => panic!("{other:?}"),
         }
     }

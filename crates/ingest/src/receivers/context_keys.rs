@@ -24,7 +24,7 @@ fn walk(value: &Json<'_>, place: &mut String, found: &mut Vec<String>) {
     let length = place.len();
     match value {
         Json::Object(members) => {
-            for (key, member) in members {
+            for (key, member) in members.iter() {
                 if !place.is_empty() {
                     place.push('.');
                 }

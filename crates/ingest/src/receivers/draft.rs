@@ -15,7 +15,7 @@ use agentprov_model::{
 #[derive(Clone, PartialEq, Debug)]
 pub enum Received {
     /// An event.
-    Event(Box<Draft>),
+    Event(Draft),
     /// The source says that it lost some.
     Loss(Loss),
     /// The row was understood and says nothing that is kept.
@@ -31,8 +31,8 @@ pub struct Draft {
     pub at: Option<EventTime>,
     /// Who saw it.
     pub vantage: Vantage,
-    /// The event.
-    pub event: TelemetryEvent,
+    /// The event, which is large and moves from hand to hand.
+    pub event: Box<TelemetryEvent>,
 }
 
 /// The source lost observations.
@@ -112,7 +112,7 @@ impl Draft {
         Self {
             at: None,
             vantage,
-            event: TelemetryEvent {
+            event: Box::new(TelemetryEvent {
                 source,
                 native_id: None,
                 op: Some(op.to_owned()),
@@ -129,7 +129,7 @@ impl Draft {
                 context_dropped: Vec::new(),
                 untimed_key: None,
                 raw: None,
-            },
+            }),
         }
     }
 

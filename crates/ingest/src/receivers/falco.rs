@@ -54,7 +54,7 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
     if draft.event.identity.container.as_deref().is_some_and(is_cut) {
         draft.flag(TelemetryFlag::ContainerPrefix);
     }
-    Ok(Received::Event(Box::new(draft)))
+    Ok(Received::Event(draft))
 }
 
 fn time(row: &Json<'_>, fields: &Json<'_>) -> Result<Option<EventTime>, RowError> {

@@ -21,7 +21,43 @@ pub enum Json<'t> {
     /// An array.
     Array(Vec<Json<'t>>),
     /// An object, in the order of its keys in the text.
-    Object(Vec<(Cow<'t, str>, Json<'t>)>),
+    Object(Members<'t>),
+}
+
+/// Members of an object. Receivers ask for many keys that a row does not have.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Members<'t> {
+    list: Vec<(Cow<'t, str>, Json<'t>)>,
+    /// A bit for each key: where a key's bit is missing, the key is.
+    marks: u64,
+}
+
+/// The bit of a key.
+fn mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let end = |byte: Option<&u8>| byte.copied().unwrap_or_default() as usize;
+    1 << ((bytes.len() * 7 + end(bytes.first()) + 3 * end(bytes.last())) % 64)
+}
+
+impl<'t> Members<'t> {
+    fn get(&self, key: &str) -> Option<&Json<'t>> {
+        if self.marks & mark(key) == 0 {
+            return None;
+        }
+        self.list.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// Keys and values.
+    pub fn iter(&self) -> impl Iterator<Item = &(Cow<'t, str>, Json<'t>)> {
+        self.list.iter()
+    }
+}
+
+impl<'t> From<Vec<(Cow<'t, str>, Json<'t>)>> for Members<'t> {
+    fn from(list: Vec<(Cow<'t, str>, Json<'t>)>) -> Self {
+        let marks = list.iter().fold(0, |marks, (key, _)| marks | mark(key));
+        Self { list, marks }
+    }
 }
 
 impl<'t> Json<'t> {
@@ -39,7 +75,7 @@ impl<'t> Json<'t> {
     /// Member of an object.
     pub fn get(&self, key: &str) -> Option<&Json<'t>> {
         match self {
-            Self::Object(members) => members.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            Self::Object(members) => members.get(key),
             _ => None,
         }
     }
@@ -166,7 +202,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
             let value = map.next_value()?;
             members.push((key, value));
         }
-        Ok(Json::Object(members))
+        Ok(Json::Object(members.into()))
     }
 }
 

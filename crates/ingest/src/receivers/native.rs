@@ -47,7 +47,7 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
     if draft.event.identity.container.as_deref().is_some_and(super::words::is_cut) {
         draft.flag(TelemetryFlag::ContainerPrefix);
     }
-    Ok(Received::Event(Box::new(draft)))
+    Ok(Received::Event(draft))
 }
 
 fn identity(row: &Json<'_>) -> RuntimeIdentity {

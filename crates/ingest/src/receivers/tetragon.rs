@@ -82,7 +82,7 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
         "process_throttle" | "rate_limit_info" => return Ok(loss(name, body, at, host)),
         other => return Ok(Received::Skipped(format!("{other} rows are not mapped"))),
     };
-    Ok(Received::Event(Box::new(identified(draft.at(at), body, host))))
+    Ok(Received::Event(identified(draft.at(at), body, host)))
 }
 
 fn time(row: &Json<'_>, body: &Json<'_>) -> Result<Option<EventTime>, RowError> {

@@ -70,6 +70,8 @@ impl Committer {
         let Chunk { new_logs, entries, rows, raw } = chunk;
         self.logs.extend(new_logs.drain(..).map(Log::new));
         if !entries.is_empty() {
+            // Before the transaction, which others wait for.
+            entries.iter_mut().for_each(|entry| entry.fact.hash());
             let (logs, blobs) = (&self.logs, &self.blobs);
             let appended =
                 self.writer.transaction(Durability::Process, |batch| append(batch, logs, blobs, entries, raw))?;

@@ -29,11 +29,9 @@ impl StreamIdentity {
         Self { from_offset, ..Self::default() }
     }
 
-    /// Call for every line, in order.
-    pub(super) fn note_line(&mut self, line: &[u8]) {
-        if self.first_line.is_none() {
-            self.first_line = Some(Sha256::digest(line).into());
-        }
+    /// Call with the digest of every line, in order.
+    pub(super) fn note_line(&mut self, digest: &[u8; 32]) {
+        self.first_line.get_or_insert(*digest);
     }
 
     /// Identity of an event: what the source calls it and what it says; without a name of the source, the input and

@@ -1,11 +1,12 @@
 //! Taking telemetry in: from an input of rows to durable, correlated facts.
 //!
-//! One thread reads, understands, resolves, judges and hashes; another commits whole transactions. A row is reported
-//! when its transaction is committed, so what was reported is not lost. The same input gives the same ids and the same
+//! Three threads in a line: one reads rows and hashes them; one understands, resolves and judges them and makes facts of
+//! them; one commits whole transactions. A row is reported when its transaction is committed, so what was reported is not lost. The same input gives the same ids and the same
 //! manifest, however often and after whatever crash it is taken in.
 
 mod ambient;
 mod bind;
+mod block;
 mod chunk;
 mod commit;
 mod follow;
@@ -29,16 +30,17 @@ pub use row::{IdentityKeys, RowResult, RowStatus};
 
 use crate::correlate::load_bindings;
 use crate::judge::Judge;
-use crate::lines::LineReader;
 use agentprov_model::telemetry::RowTotals;
 use agentprov_model::{BatchId, ContentId, EventTime};
 use agentprov_store::{Store, StoreError};
+use block::{Block, RowReader};
 use chunk::Chunk;
 use commit::Committer;
+use crossbeam_channel::{Receiver, Sender};
 use prepare::Preparer;
 use std::io::Read;
 
-/// Chunks that may wait for the writer: bounds memory.
+/// Blocks, and chunks, that may wait for the next thread: bounds memory.
 const QUEUE: usize = 4;
 
 /// Why an ingest stopped. What was committed before stays, and taking the same input in again completes it.
@@ -90,38 +92,64 @@ pub fn ingest(
     on_row: &mut dyn FnMut(&RowResult),
 ) -> Result<IngestSummary, IngestError> {
     let bindings = load_bindings(&store.reader()?)?;
-    let reader = store.reader()?;
+    let moments = store.moments()?;
     let mut committer = Committer::new(store.writer()?, store.blobs());
-    let (queue, chunks) = crossbeam_channel::bounded(QUEUE);
-    // Chunks go back: memory is freed fastest by the thread that took it, and most of it is used again.
-    let (spent, emptied) = crossbeam_channel::bounded(QUEUE);
+    // What was used goes back to where it came from: memory is freed fastest by the thread that took it.
+    let (blocks, spent_blocks) = (Pipe::new(), Pipe::new());
+    let (chunks, spent_chunks) = (Pipe::<Chunk>::new(), Pipe::<Chunk>::new());
     std::thread::scope(|scope| {
-        let worker = scope.spawn(move || {
-            let mut lines = LineReader::new(input);
-            let mut preparer = Preparer::new(request, bindings, reader, judge, clock);
-            preparer.run(&mut lines, &mut |chunk| {
-                let sent = queue.send(chunk).is_ok();
-                let next = emptied.try_recv().map(Chunk::cleared).unwrap_or_default();
-                sent.then_some(next)
+        let (give, back) = (blocks.give, spent_blocks.take);
+        let reading = scope.spawn(move || {
+            let mut rows = RowReader::new(input, request.keep_raw);
+            rows.run(&mut |block| {
+                let sent = give.send(block).is_ok();
+                sent.then(|| back.try_recv().map(Block::cleared).unwrap_or_default())
             })?;
-            let (digest, bytes) = lines.digest();
-            Ok::<_, IngestError>((ContentId::from_bytes(digest), bytes, preparer.totals()))
+            Ok::<_, std::io::Error>(rows.digest())
+        });
+        let (give, back) = (chunks.give, spent_chunks.take);
+        let (take, used) = (blocks.take, spent_blocks.give);
+        let understanding = scope.spawn(move || {
+            let mut preparer = Preparer::new(request, bindings, moments, judge, clock);
+            let mut spend = |block| drop(used.try_send(block));
+            preparer.run(take.into_iter(), &mut spend, &mut |chunk| {
+                let sent = give.send(chunk).is_ok();
+                sent.then(|| back.try_recv().map(Chunk::cleared).unwrap_or_default())
+            })?;
+            Ok::<_, StoreError>(preparer.totals())
         });
         let mut failed = None;
-        for mut chunk in &chunks {
+        for mut chunk in &chunks.take {
             if let Err(error) = committer.commit(&mut chunk, on_row) {
                 failed = Some(error);
                 break;
             }
-            let _kept_by_nobody = spent.try_send(chunk);
+            drop(spent_chunks.give.try_send(chunk));
         }
-        // With the receiver gone the other thread stops at its next chunk.
-        drop(chunks);
-        let worked = worker.join().map_err(|_| IngestError::Thread)?;
+        // With the receiver gone the other threads stop at what they hand over next.
+        drop(chunks.take);
+        let understood = understanding.join().map_err(|_| IngestError::Thread)?;
+        let digested = reading.join().map_err(|_| IngestError::Thread)?;
         if let Some(error) = failed {
             return Err(error.into());
         }
-        let (input_sha256, input_bytes, rows) = worked?;
+        let rows = understood?;
+        let (digest, input_bytes) =
+            digested.map_err(|source| IngestError::Input { path: request.path.clone(), source })?;
+        let input_sha256 = ContentId::from_bytes(digest);
         Ok(committer.finish(request, input_sha256, input_bytes, rows, clock())?)
     })
+}
+
+/// A bounded way from one thread to the next.
+struct Pipe<T> {
+    give: Sender<T>,
+    take: Receiver<T>,
+}
+
+impl<T> Pipe<T> {
+    fn new() -> Self {
+        let (give, take) = crossbeam_channel::bounded(QUEUE);
+        Self { give, take }
+    }
 }

@@ -3,8 +3,9 @@
 use super::ambient::{AMBIENT, ambient_run};
 use super::chunk::LogNo;
 use agentprov_model::{RunId, SourceName};
-use agentprov_store::{Reader, RunNo, StoreError};
+use agentprov_store::{Moments, RunNo, Seq, StoreError};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Logs that one ingest opens: a stranger's host names must not fill the store with runs.
 const MAX_AMBIENT: usize = 256;
@@ -15,13 +16,20 @@ pub(super) struct PlaceNo(usize);
 
 /// What is known of a log.
 struct Place {
-    run: RunId,
+    run: Arc<RunId>,
     /// Its number among those appended to.
     log: Option<LogNo>,
     /// The rules were named in it.
     judged: bool,
-    /// Its run in the store when the ingest began, once looked up.
-    stored: Option<Option<RunNo>>,
+    /// What the store had of it, once looked up.
+    stored: Option<Option<Stored>>,
+}
+
+/// A log as it was before the first row that named it: what this ingest adds stands behind `size`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stored {
+    pub(super) run: RunNo,
+    pub(super) size: Seq,
 }
 
 /// Every log that rows named so far.
@@ -39,7 +47,7 @@ pub(super) struct Places {
 impl Places {
     /// The place of a run.
     pub(super) fn of(&mut self, run: &RunId) -> PlaceNo {
-        if let Some(last) = self.last.filter(|last| self.list[last.0].run == *run) {
+        if let Some(last) = self.last.filter(|last| *self.list[last.0].run == *run) {
             return last;
         }
         let place = self.find(run);
@@ -52,7 +60,7 @@ impl Places {
             return *known;
         }
         let place = PlaceNo(self.list.len());
-        self.list.push(Place { run: run.clone(), log: None, judged: false, stored: None });
+        self.list.push(Place { run: Arc::new(run.clone()), log: None, judged: false, stored: None });
         self.by_run.insert(run.clone(), place);
         place
     }
@@ -68,7 +76,7 @@ impl Places {
     }
 
     /// The run of a place.
-    pub(super) fn run(&self, place: PlaceNo) -> &RunId {
+    pub(super) fn run(&self, place: PlaceNo) -> &Arc<RunId> {
         &self.list[place.0].run
     }
 
@@ -77,13 +85,14 @@ impl Places {
         !std::mem::replace(&mut self.list[place.0].judged, true)
     }
 
-    /// Its run in the store, where it was there when the ingest began.
-    pub(super) fn stored(&mut self, place: PlaceNo, reader: &Reader) -> Result<Option<RunNo>, StoreError> {
+    /// Its run in the store, where it was there before. To be asked before the first event of the place is handed over.
+    pub(super) fn stored(&mut self, place: PlaceNo, moments: &Moments) -> Result<Option<Stored>, StoreError> {
         let place = &mut self.list[place.0];
         if let Some(known) = place.stored {
             return Ok(known);
         }
-        let found = reader.run(&place.run)?.filter(|run| run.removed.is_none()).map(|run| run.no);
+        let run = moments.ask(|reader| reader.run(&place.run))?.filter(|run| run.removed.is_none());
+        let found = run.map(|run| Stored { run: run.no, size: run.size });
         place.stored = Some(found);
         Ok(found)
     }
@@ -97,13 +106,13 @@ impl Places {
         }
         if next >= MAX_AMBIENT && place.run.as_str().starts_with(AMBIENT) {
             let other = ambient_run("_", &SourceName::FILTERED);
-            if other != place.run {
+            if other != *place.run {
                 let other = self.find(&other);
                 return self.log(other, new);
             }
         }
         place.log = Some(next);
-        new.push(place.run.clone());
+        new.push(RunId::clone(&place.run));
         self.logs += 1;
         next
     }
@@ -122,7 +131,7 @@ mod tests {
             [("a", SourceName::FALCO), ("a", SourceName::FALCO), ("b", SourceName::FALCO), ("b", SourceName::NATIVE)];
         for (host, source) in rows {
             let place = places.ambient(host, &source);
-            assert_eq!(places.run(place), &ambient_run(host, &source));
+            assert_eq!(**places.run(place), ambient_run(host, &source));
             assert_eq!(places.of(&run), first);
         }
         assert!(places.is_first_judged(first) && !places.is_first_judged(first));

@@ -1,15 +1,15 @@
 //! From lines to facts that are ready for append.
 
-use super::IngestError;
+use super::block::{Block, RowLine, Then};
 use super::chunk::{Chunk, Entry, EventEntry};
 use super::identity::{EventIdentity, StreamIdentity};
 use super::loss::gap;
-use super::places::{PlaceNo, Places};
+use super::places::{PlaceNo, Places, Stored};
 use super::request::IngestRequest;
 use super::row::{IdentityKeys, RowResult, RowStatus};
 use crate::correlate::{BindingIndex, Resolved};
 use crate::judge::{Derived, Emit, Judge};
-use crate::lines::{Line, LineReader, MAX_LINE};
+use crate::lines::MAX_LINE;
 use crate::receivers::{DetectedFormat, Draft, Loss, Received, Receivers, RowError};
 use crate::redact::Redactor;
 use agentprov_model::telemetry::{RawRef, RowTotals};
@@ -17,18 +17,17 @@ use agentprov_model::{
     AttemptNo, Basis, ContentId, EventId, EventTime, Fact, IndexKey, KeyKind, ResolutionState, ResponseState,
     TelemetryBody, Vantage, What,
 };
-use agentprov_store::{Prepared, Reader, StoreError};
+use agentprov_store::{Moments, Prepared, StoreError};
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::Read;
 use std::ops::Range;
+use std::sync::Arc;
 
 pub(super) struct Preparer<'r> {
     request: &'r IngestRequest,
     receivers: Receivers,
     bindings: BindingIndex,
-    reader: Reader,
+    moments: Moments,
     judge: Box<dyn Judge>,
     clock: &'r (dyn Fn() -> EventTime + Sync),
     redactor: Redactor,
@@ -45,13 +44,13 @@ pub(super) struct Preparer<'r> {
 /// Takes a chunk and gives an empty one; none where nobody takes any more.
 type Send<'s> = dyn FnMut(Chunk) -> Option<Chunk> + 's;
 
-/// The line that is being worked on.
-struct Row<'l> {
+/// The row that is being worked on.
+struct Row<'b> {
     line: u64,
     format: Option<DetectedFormat>,
     context: Vec<String>,
-    /// The exact bytes; absent for events of several lines.
-    bytes: Option<&'l [u8]>,
+    /// The line itself; absent for events of several.
+    single: Option<RowLine<'b>>,
 }
 
 /// Where and how an event is appended.
@@ -76,7 +75,7 @@ impl<'r> Preparer<'r> {
     pub(super) fn new(
         request: &'r IngestRequest,
         bindings: BindingIndex,
-        reader: Reader,
+        moments: Moments,
         judge: Box<dyn Judge>,
         clock: &'r (dyn Fn() -> EventTime + Sync),
     ) -> Self {
@@ -84,7 +83,7 @@ impl<'r> Preparer<'r> {
             request,
             receivers: Receivers::new(request.format, request.strict, request.table.clone()),
             bindings,
-            reader,
+            moments,
             judge,
             clock,
             redactor: Redactor::new(),
@@ -102,38 +101,40 @@ impl<'r> Preparer<'r> {
     }
 
     /// Works through the input; `send` takes chunks and gives an empty one where to go on.
-    pub(super) fn run(&mut self, lines: &mut LineReader<impl Read>, send: &mut Send<'_>) -> Result<(), IngestError> {
-        let path = &self.request.path;
-        let unreadable = |source| IngestError::Input { path: path.clone(), source };
-        loop {
-            // A live source may pause here: what it said so far is judged and kept at once.
-            if lines.may_wait() {
-                self.steps(|judge, emit| judge.idle(emit));
-                if !self.chunk.is_empty() && !self.hand_over(send) {
+    pub(super) fn run(
+        &mut self,
+        blocks: impl Iterator<Item = Block>,
+        spent: &mut dyn FnMut(Block),
+        send: &mut Send<'_>,
+    ) -> Result<(), StoreError> {
+        for block in blocks {
+            for line in block.lines() {
+                self.line(line)?;
+                if self.chunk.is_full() && !self.hand_over(send) {
                     return Ok(());
                 }
             }
-            let line = match lines.next_line() {
-                Ok(Some(line)) => line,
-                Ok(None) => break,
-                // What came before the fault is kept.
-                Err(source) => {
-                    self.hand_over(send);
-                    return Err(unreadable(source));
-                }
-            };
-            self.line(line)?;
-            if self.chunk.is_full() && !self.hand_over(send) {
+            let then = block.then;
+            spent(block);
+            match then {
+                Then::More => continue,
+                // What a live source said so far is judged and kept at once.
+                Then::Wait => self.steps(|judge, emit| judge.idle(emit)),
+                Then::Broken => {}
+                Then::End => self.finish()?,
+            }
+            if !self.chunk.is_empty() && !self.hand_over(send) {
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), StoreError> {
         for (line, outcome) in self.receivers.finish() {
             self.belated(line, outcome)?;
         }
         self.steps(|judge, emit| judge.finish(emit));
-        if !self.chunk.is_empty() {
-            self.hand_over(send);
-        }
         Ok(())
     }
 
@@ -145,9 +146,9 @@ impl<'r> Preparer<'r> {
         goes_on
     }
 
-    fn line(&mut self, line: Line<'_>) -> Result<(), StoreError> {
+    fn line(&mut self, line: RowLine<'_>) -> Result<(), StoreError> {
         self.totals.read += 1;
-        self.stream.note_line(line.bytes);
+        self.stream.note_line(&line.sha256);
         if line.too_long {
             let error = RowError::TooLong(MAX_LINE);
             self.report(RowResult::of(line.number, RowStatus::Failed, None).because(error.to_string()));
@@ -155,12 +156,8 @@ impl<'r> Preparer<'r> {
         }
         let reading = self.receivers.read(line.number, line.bytes);
         let single = reading.format != Some(DetectedFormat::Auditd);
-        let row = Row {
-            line: line.number,
-            format: reading.format,
-            context: reading.context,
-            bytes: single.then_some(line.bytes),
-        };
+        let row =
+            Row { line: line.number, format: reading.format, context: reading.context, single: single.then_some(line) };
         self.outcome(row, reading.outcome)?;
         for (line, outcome) in self.receivers.evicted() {
             self.belated(line, outcome)?;
@@ -172,13 +169,13 @@ impl<'r> Preparer<'r> {
     fn belated(&mut self, line: u64, outcome: Result<Received, RowError>) -> Result<(), StoreError> {
         self.totals.skipped = self.totals.skipped.saturating_sub(1);
         let format = Some(DetectedFormat::Auditd);
-        self.outcome(Row { line, format, context: Vec::new(), bytes: None }, outcome)
+        self.outcome(Row { line, format, context: Vec::new(), single: None }, outcome)
     }
 
     fn outcome(&mut self, row: Row<'_>, outcome: Result<Received, RowError>) -> Result<(), StoreError> {
         let skipped = |why: String| RowResult::of(row.line, RowStatus::Skipped, row.format).because(why);
         let mut result = match outcome {
-            Ok(Received::Event(draft)) => return self.event(row, *draft),
+            Ok(Received::Event(draft)) => return self.event(row, draft),
             Ok(Received::Loss(loss)) => {
                 self.loss(&row, loss);
                 return Ok(());
@@ -239,9 +236,9 @@ impl<'r> Preparer<'r> {
         if let Some((known, place, then)) = earlier {
             (id, log, at) = (known, place, then);
         }
-        let raw = self.raw(&row, &mut draft, content);
+        let raw = self.raw(&row, &mut draft);
         result.event_id = Some(id);
-        result.log = Some(self.places.run(log).clone());
+        result.log = Some(Arc::clone(self.places.run(log)));
         self.close_at_exit(&draft, at, recorded);
         self.last_at = Some(at);
         result.decisions = self.append_event(Appending { id, at, recorded, log, raw, judging }, draft);
@@ -268,14 +265,15 @@ impl<'r> Preparer<'r> {
         untimed: bool,
     ) -> Result<Option<(EventId, PlaceNo, EventTime)>, StoreError> {
         for place in [ambient, log] {
-            let Some(run) = self.places.stored(place, &self.reader)? else { continue };
+            let Some(stored) = self.places.stored(place, &self.moments)? else { continue };
             if untimed {
                 let key = identity.key();
                 let key = IndexKey { kind: KeyKind::Untimed, value: key.as_bytes() };
-                if let Some((_, fact)) = self.reader.facts_by_key(run, key)?.into_iter().next() {
+                let first = self.moments.ask(|reader| reader.facts_by_key(stored.run, key))?.into_iter().next();
+                if let Some((_, fact)) = first.filter(|(leaf, _)| *leaf < stored.size) {
                     return Ok(Some((fact.id, place, fact.at)));
                 }
-            } else if place != log && self.reader.event(run, &id)?.is_some() {
+            } else if place != log && self.is_there(stored, &id)? {
                 return Ok(Some((id, place, at)));
             }
         }
@@ -283,25 +281,25 @@ impl<'r> Preparer<'r> {
     }
 
     fn is_known(&mut self, log: PlaceNo, id: &EventId) -> Result<bool, StoreError> {
-        let Some(run) = self.places.stored(log, &self.reader)? else { return Ok(false) };
-        Ok(self.reader.event(run, id)?.is_some())
+        let Some(stored) = self.places.stored(log, &self.moments)? else { return Ok(false) };
+        self.is_there(stored, id)
+    }
+
+    fn is_there(&self, log: Stored, id: &EventId) -> Result<bool, StoreError> {
+        let found = self.moments.ask(|reader| reader.event(log.run, id))?;
+        Ok(found.is_some_and(|row| row.position.seq < log.size))
     }
 
     /// The row as it is kept: secrets taken out.
-    fn raw(&mut self, row: &Row<'_>, draft: &mut Draft, content: [u8; 32]) -> Option<Range<usize>> {
-        let bytes = row.bytes.filter(|_| self.request.keep_raw)?;
-        let kept = self.redactor.text(bytes).text;
-        let sha256 = match &kept {
-            Cow::Borrowed(_) => content,
-            Cow::Owned(text) => Sha256::digest(text).into(),
-        };
+    fn raw(&mut self, row: &Row<'_>, draft: &mut Draft) -> Option<Range<usize>> {
+        let (kept, sha256) = row.single.filter(|_| self.request.keep_raw)?.kept();
         draft.event.raw = Some(RawRef {
             sha256: ContentId::from_bytes(sha256),
             bytes: u32::try_from(kept.len()).unwrap_or(u32::MAX),
             line: Some(row.line),
         });
         let start = self.chunk.raw.len();
-        self.chunk.raw.extend_from_slice(&kept);
+        self.chunk.raw.extend_from_slice(kept);
         Some(start..self.chunk.raw.len())
     }
 
@@ -312,7 +310,7 @@ impl<'r> Preparer<'r> {
         let process = draft.event.identity.process_key().map(|key| key.id());
         let tid = draft.event.identity.tid.filter(|tid| draft.event.identity.pid != Some(*tid));
         let basis = if draft.vantage == Vantage::Sdk { Basis::Asserted } else { Basis::Observed };
-        let mut what = What::Telemetry(Box::new(draft.event));
+        let mut what = What::Telemetry(draft.event);
         let redacted = self.redactor.redact(&mut what);
         let attempt = AttemptNo(0);
         let fact = Fact { id, at, recorded, attempt, vantage: draft.vantage, basis, process, tid, redacted, what };
@@ -331,7 +329,7 @@ impl<'r> Preparer<'r> {
         }
         let no = self.places.log(log, &mut self.chunk.new_logs);
         let event = Some(EventEntry { id, at, source, raw });
-        self.chunk.entries.push(Entry { log: no, fact: Prepared::new(&fact), event });
+        self.chunk.entries.push(Entry { log: no, fact: Prepared::unhashed(&fact), event });
         let is_decision = |(id, derived): &(EventId, Derived)| matches!(derived.what, What::Decision(_)).then_some(*id);
         let decisions = derived.iter().filter_map(is_decision).collect();
         for (id, by_judge) in derived {
@@ -350,9 +348,9 @@ impl<'r> Preparer<'r> {
             self.requests.insert(id, log);
         }
         let fact = engine_fact(id, derived.at, recorded, Basis::Derived, derived.what);
-        let fact = Prepared::new(&Fact { process: derived.process, ..fact });
+        let fact = Fact { process: derived.process, ..fact };
         let log = self.places.log(log, &mut self.chunk.new_logs);
-        self.chunk.entries.push(Entry { log, fact, event: None });
+        self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
     }
 
     /// Appends how far responses have come.
@@ -402,7 +400,7 @@ impl<'r> Preparer<'r> {
     fn loss(&mut self, row: &Row<'_>, mut loss: Loss) {
         let recorded = (self.clock)();
         loss.at = loss.at.or(self.last_at);
-        let content = Sha256::digest(row.bytes.unwrap_or(loss.detail.as_bytes())).into();
+        let content = row.single.map_or_else(|| Sha256::digest(loss.detail.as_bytes()).into(), |line| line.sha256);
         let identity = self.stream.of(&loss.source, None, &content);
         let mut touched: Vec<PlaceNo> = match &self.request.provided.run {
             Some(run) => vec![self.places.of(run)],
@@ -430,8 +428,8 @@ impl<'r> Preparer<'r> {
 
 /// Digest of what tells this event from others: the exact line, or the event itself where it came from several.
 fn content_digest(row: &Row<'_>, draft: &Draft) -> [u8; 32] {
-    match row.bytes {
-        Some(bytes) => Sha256::digest(bytes).into(),
+    match row.single {
+        Some(line) => line.sha256,
         None => Sha256::digest(serde_json::to_vec(&draft.event).unwrap_or_default()).into(),
     }
 }

@@ -3,6 +3,7 @@
 use crate::receivers::DetectedFormat;
 use agentprov_model::telemetry::RuntimeIdentity;
 use agentprov_model::{EventId, EventType, RunId, SourceName};
+use std::sync::Arc;
 
 /// What became of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -41,7 +42,7 @@ pub struct RowResult {
     /// Id of its fact.
     pub event_id: Option<EventId>,
     /// The log that its fact is in.
-    pub log: Option<RunId>,
+    pub log: Option<Arc<RunId>>,
     /// Type of its event.
     pub event_type: Option<EventType>,
     /// Source of its event.

@@ -10,8 +10,8 @@ use std::fmt;
 const MAX_SOURCE: usize = 64;
 
 /// Where an event came in: a receiver's name, or the label that a caller gave.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
+#[serde(try_from = "String")]
 pub struct SourceName(Cow<'static, str>);
 
 impl SourceName {
@@ -53,7 +53,7 @@ impl SourceName {
     }
 
     /// The name, copied only where a caller gave it.
-    pub(crate) fn to_name(&self) -> Cow<'static, str> {
+    pub fn to_name(&self) -> Cow<'static, str> {
         self.0.clone()
     }
 }
@@ -61,6 +61,12 @@ impl SourceName {
 impl fmt::Display for SourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for SourceName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether a rule applies to an event.
 
 use super::spec::{Access, Class, MatchSpec, Outcome, ScopeSpec};
+use super::traits::Traits;
 use crate::command::{WordPattern, Words, commands, wildcard};
 use crate::event::PolicyEvent;
 use agentprov_model::special::{self, Severity as SecretLevel};
@@ -25,25 +26,27 @@ pub(super) struct Seen<'e> {
     in_arguments: Vec<Destination>,
     secret: Option<SecretLevel>,
     in_table: Option<SecretLevel>,
+    has: Traits,
 }
 
 impl<'e> Seen<'e> {
     pub(super) fn new(event: &'e PolicyEvent, table: &ClassTable) -> Self {
         let in_table = event.paths.iter().filter_map(|path| table.path(path)).map(|found| found.severity).max();
-        Self {
-            joined: event.args.join(" "),
-            commands: all_commands(event),
-            destination: destination(event, table),
-            in_arguments: event
-                .args
-                .iter()
-                .flat_map(|text| hosts(text))
-                .filter_map(|host| class_of(host, table))
-                .collect(),
-            in_table,
-            secret: in_table.or((event.event_type == "secret_path").then_some(SecretLevel::High)),
-            event,
-        }
+        let commands = all_commands(event);
+        let destination = destination(event, table);
+        let named = event.args.iter().flat_map(|text| hosts(text));
+        let in_arguments: Vec<_> = named.filter_map(|host| class_of(host, table)).collect();
+        let secret = in_table.or((event.event_type == "secret_path").then_some(SecretLevel::High));
+        let has = Traits::of([
+            (Traits::PATHS, !event.paths.is_empty()),
+            (Traits::SECRET, secret.is_some()),
+            (Traits::DESTINATION, destination.is_some()),
+            (Traits::ADDRESS, event.dst_ip.is_some()),
+            (Traits::PORT, event.dst_port.is_some()),
+            (Traits::COMMANDS, !commands.is_empty()),
+            (Traits::HOSTS, !in_arguments.is_empty()),
+        ]);
+        Self { joined: event.args.join(" "), commands, destination, in_arguments, in_table, secret, has, event }
     }
 
     /// What the table says about the paths; `None` for events without a secret one.
@@ -83,7 +86,7 @@ fn all_commands(event: &PolicyEvent) -> Vec<Words> {
 fn destination(event: &PolicyEvent, table: &ClassTable) -> Option<Destination> {
     let by_address = event.dst_ip.and_then(|ip| Destination::coarse(table.address(ip).0));
     let by_text = || event.dst.as_deref().and_then(|text| class_of(text, table));
-    by_address.or_else(by_text).or(match event.event_type.as_str() {
+    by_address.or_else(by_text).or(match event.event_type.as_ref() {
         "metadata_ip" => Some(Destination::Metadata),
         "private_cidr" => Some(Destination::Private),
         _ => None,
@@ -107,6 +110,8 @@ fn hosts(argument: &str) -> impl Iterator<Item = &str> {
 /// Conditions, ready to be asked.
 #[derive(Clone, Debug)]
 pub(super) struct Matcher {
+    /// What an event must have for them to hold.
+    needs: Traits,
     spec: MatchSpec,
     paths: Option<RegexSet>,
     regexes: Vec<Regex>,
@@ -125,18 +130,22 @@ impl Matcher {
                 Some(RegexSetBuilder::new(sources).unicode(false).size_limit(16 * REGEX_LIMIT).build()?)
             }
         };
+        let words: Vec<_> = spec.argv.iter().filter_map(|text| WordPattern::new(text)).collect();
+        let (any, except) = (all(&spec.any)?, all(&spec.except)?);
         Ok(Self {
+            needs: Traits::needed(spec, !words.is_empty(), any.iter().map(|matcher| matcher.needs)),
             paths,
             regexes: spec.args_regex.iter().map(|source| compile_regex(source)).collect::<Result<_, _>>()?,
-            words: spec.argv.iter().filter_map(|text| WordPattern::new(text)).collect(),
-            any: all(&spec.any)?,
-            except: all(&spec.except)?,
+            words,
+            any,
+            except,
             spec: spec.clone(),
         })
     }
 
     pub(super) fn matches(&self, seen: &Seen<'_>) -> bool {
-        self.identity(seen)
+        seen.has.hold(self.needs)
+            && self.identity(seen)
             && self.destination(seen)
             && self.file(seen)
             && self.arguments(seen)

@@ -5,6 +5,7 @@ mod matcher;
 mod parse;
 mod set;
 pub mod spec;
+mod traits;
 
 pub use parse::{RuleFile, parse};
 pub use set::{Judgement, RuleSet};

@@ -8,8 +8,8 @@ impl PolicyEvent {
     /// The reported event; `None` for those that no rule asks about.
     pub(crate) fn of_telemetry(fact: &Fact, told: &TelemetryEvent) -> Option<Self> {
         let mut event = Self {
-            source: told.source.to_string(),
-            event_type: fact.event_type().name().to_owned(),
+            source: told.source.to_name(),
+            event_type: fact.event_type().name().into(),
             user: told.identity.uid,
             ..Self::default()
         };

@@ -38,7 +38,7 @@ pub(super) fn assemble(serial: &Serial, records: &[Record], table: &ClassTable) 
     if let Some(value) = call.decimal("exit") {
         draft.event.result = returned(value);
     }
-    Ok(Received::Event(Box::new(draft)))
+    Ok(Received::Event(draft))
 }
 
 /// The interpreted name where the log is enriched, else by number.
