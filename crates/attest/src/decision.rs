@@ -5,6 +5,7 @@ use crate::statement::{Predicate, Statement, Subject};
 use agentprov_model::{ContentId, GitBlobId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A statement that carries a decision.
 pub type DecisionStatement = Statement<Decision>;
@@ -211,9 +212,33 @@ pub fn differences(signed: &Decision, computed: &Decision) -> Vec<String> {
     compare("rules digest", signed.digests.rules.to_hex(), computed.digests.rules.to_hex());
     compare("lines digest", signed.digests.lines.to_hex(), computed.digests.lines.to_hex());
     compare("findings digest", signed.digests.findings.to_hex(), computed.digests.findings.to_hex());
-    compare("risk summary", signed.risk_summary.to_string(), computed.risk_summary.to_string());
-    let reasons = |decision: &Decision| serde_json::to_string(&decision.reasons).unwrap_or_default();
-    compare("reasons", reasons(signed), reasons(computed));
+    for (name, one, two) in members(&signed.risk_summary, &computed.risk_summary) {
+        compare(&format!("risk summary, {name}"), one, two);
+    }
     compare("outcome", signed.outcome.as_str().to_owned(), computed.outcome.as_str().to_owned());
+    let alone = |those: &Decision, others: &Decision, whose: &str| {
+        let only = those.reasons.iter().filter(|reason| !others.reasons.contains(reason));
+        only.map(|reason| format!("reason only {whose}: {} ({})", reason.code, reason.message)).collect::<Vec<_>>()
+    };
+    let mut reasons = alone(signed, computed, "signed");
+    reasons.extend(alone(computed, signed, "computed"));
+    if reasons.is_empty() && signed.reasons != computed.reasons {
+        reasons.push("the reasons stand in another order, or more than once".to_owned());
+    }
+    found.extend(reasons);
     found
+}
+
+/// The members of two objects side by side, each as text; all of it under one name where one of them is no object.
+fn members(one: &Value, two: &Value) -> Vec<(String, String, String)> {
+    let (Value::Object(first), Value::Object(second)) = (one, two) else {
+        return vec![("in all".to_owned(), one.to_string(), two.to_string())];
+    };
+    let names: BTreeSet<&String> = first.keys().chain(second.keys()).collect();
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+        None => "nothing".to_owned(),
+    };
+    names.into_iter().map(|name| (name.clone(), text(first.get(name)), text(second.get(name)))).collect()
 }

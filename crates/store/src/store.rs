@@ -17,8 +17,6 @@ use std::time::Duration;
 
 /// How long a writer waits for another one's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a page in new databases: a page of SQLite's default size holds five facts of telemetry and wastes a seventh.
-const PAGE_BYTES: i64 = 16 << 10;
 /// Bytes of the database that readers map instead of copying.
 const MAPPED_BYTES: i64 = 1 << 32;
 
@@ -61,8 +59,6 @@ impl Store {
         let path = location.database();
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         migrations::guard(&connection, &path)?;
-        // Without effect where the database is there already.
-        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         migrations::migrate(&mut connection, &path)?;
         let id = ensure_id(&mut connection)?;

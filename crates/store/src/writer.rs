@@ -16,8 +16,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-/// Bytes of the write-ahead log at which a commit moves them into the database.
-const LOG_BYTES: i64 = 32 << 20;
+/// Pages of the write-ahead log at which a commit moves them into the database: 32 MiB.
+const LOG_PAGES: i64 = 8192;
 
 /// What a commit waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,8 +123,7 @@ impl Tallies {
 impl Writer {
     pub(crate) fn new(store: Store, connection: Connection) -> Result<Self, StoreError> {
         let signer = store.signer()?;
-        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / page.max(1))?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         connection.pragma_update(None, "cache_size", -8_192)?;
         // Merging postings reads all of a run: mapped, that would stay resident.
         connection.pragma_update(None, "mmap_size", 0)?;

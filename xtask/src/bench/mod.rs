@@ -25,7 +25,9 @@ mod vendor;
 mod workload;
 mod workloads;
 
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::Result;
 use crate::workspace;
@@ -44,8 +46,23 @@ fn rows() -> Vec<Box<dyn Row>> {
     rows
 }
 
+/// The folders in which cargo has programs look for libraries: every program that is measured would look there first,
+/// dozens of opens for each that it starts.
+const LIBRARIES: &str = "LD_LIBRARY_PATH";
+
+/// Starts this program anew without what cargo set, in the same process.
+fn leave_cargo() -> Result<()> {
+    if std::env::var_os("CARGO").is_none() || std::env::var_os(LIBRARIES).is_none() {
+        return Ok(());
+    }
+    let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    let error = Command::new(program).args(std::env::args_os().skip(1)).env_remove(LIBRARIES).exec();
+    Err(format!("cannot start this program again without {LIBRARIES}: {error}"))
+}
+
 /// `cargo xtask bench [--filter TEXT] [--runs N] [--json FILE] [--program FILE] [--list]`.
 pub(crate) fn run(arguments: &[String]) -> Result<bool> {
+    leave_cargo()?;
     let arguments = Arguments::parse(arguments)?;
     let wanted: Vec<Box<dyn Row>> = rows().into_iter().filter(|row| arguments.wants(row.as_ref())).collect();
     if wanted.is_empty() {

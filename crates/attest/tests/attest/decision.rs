@@ -106,6 +106,16 @@ fn a_second_computation_has_to_agree() {
     let found = differences(&softer, &decision());
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[1].contains("signed allow, computed warn"));
+    let mut other = decision();
+    other.risk_summary["added"] = json!("one");
+    other.reasons.clear();
+    let found = differences(&other, &decision());
+    assert!(found.contains(&"risk summary, added: signed one, computed nothing".to_owned()), "{found:?}");
+    let reasons = found.iter().filter(|line| line.starts_with("reason only computed: ")).count();
+    assert_eq!((reasons, found.len()), (decision().reasons.len(), 1 + decision().reasons.len()), "{found:?}");
+    let mut doubled = decision();
+    doubled.reasons.extend(decision().reasons);
+    assert_eq!(differences(&doubled, &decision()), ["the reasons stand in another order, or more than once"]);
     // When and under which id it was decided is no difference.
     let mut later = decision();
     later.decided_at = "2028-01-01T00:00:00Z".into();

@@ -129,6 +129,12 @@ impl<'de: 't, 't> Deserialize<'de> for Json<'t> {
     }
 }
 
+/// What is wrong with a row. It is one line, whose number in the input is told beside it.
+pub(super) fn fault(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.replacen(" at line 1 column ", " at column ", 1)
+}
+
 #[derive(Default)]
 struct JsonVisitor {
     /// Keys for which an object gets room at once. For the row itself only: a stranger's row can hold any number of others.
@@ -221,6 +227,12 @@ impl<'de: 't, 't> Deserialize<'de> for Key<'t> {
 #[cfg(test)]
 mod tests {
     use super::Json;
+
+    #[test]
+    fn faults_name_the_column_only() {
+        let error = Json::parse("{\"a\":1,}").expect_err("it does not parse");
+        assert_eq!(super::fault(&error), "trailing comma at column 8");
+    }
 
     #[test]
     fn wide_integers_and_doubles() {

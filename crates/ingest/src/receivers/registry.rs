@@ -3,7 +3,7 @@
 use super::auditd::Auditd;
 use super::draft::{Received, RowError};
 use super::json::Json;
-use super::{caller, context_keys, falco, loongcollector, native, tetragon};
+use super::{caller, context_keys, falco, json, loongcollector, native, tetragon};
 use agentprov_model::ClassTable;
 use std::fmt;
 use std::str::FromStr;
@@ -141,7 +141,7 @@ impl Receivers {
         }
         match Json::parse(text) {
             Ok(row) => self.read_json(fixed, &row),
-            Err(error) => failed(RowError::Json(error.to_string())),
+            Err(error) => failed(RowError::Json(json::fault(&error))),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Taking telemetry in: from an input of rows to durable, correlated facts.
 //!
 //! Three threads in a line: one reads rows and hashes them; one understands, resolves and judges them and makes facts of
-//! them; one commits whole transactions. A row is reported when its transaction is committed, so what was reported is not lost. The same input gives the same ids and the same
-//! manifest, however often and after whatever crash it is taken in.
+//! them; one commits whole transactions. A row is reported when its transaction is committed, so what was reported is
+//! not lost. The same input gives the same ids and the same manifest, however often and after whatever crash it is taken
+//! in.
 
 mod ambient;
 mod bind;

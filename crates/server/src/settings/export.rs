@@ -17,6 +17,7 @@ const MAX_BATCH: usize = 100_000;
 /// # Errors
 /// [`ServerError::Setting`].
 pub(super) fn export<'v>(get: impl Fn(&str) -> Option<&'v str>) -> Result<Option<Export>, ServerError> {
+    let batch = batch(&get)?;
     let path = get("TIMESERIES_PATH").map(PathBuf::from);
     let sink = match (get("TIMESERIES_BACKEND").map(str::to_ascii_lowercase).as_deref(), path) {
         (Some("off" | "none" | "disabled"), _) | (None, None) => return Ok(None),
@@ -28,15 +29,14 @@ pub(super) fn export<'v>(get: impl Fn(&str) -> Option<&'v str>) -> Result<Option
         }
         (Some(_), _) => return Err(refusal("TIMESERIES_BACKEND", "it has to be file, clickhouse or off")),
     };
-    let batch = match get("TIMESERIES_BATCH_SIZE") {
-        None => BATCH,
-        Some(text) => {
-            let count = text.parse().ok().filter(|count| (1..=MAX_BATCH).contains(count));
-            let why = format!("it has to be a number from 1 to {MAX_BATCH}");
-            count.ok_or_else(|| refusal("TIMESERIES_BATCH_SIZE", why))?
-        }
-    };
     Ok(Some(Export { sink, batch }))
+}
+
+/// Looked at also where nothing is handed on: a value that can't be used is told at once.
+fn batch<'v>(get: impl Fn(&str) -> Option<&'v str>) -> Result<usize, ServerError> {
+    let Some(text) = get("TIMESERIES_BATCH_SIZE") else { return Ok(BATCH) };
+    let count = text.parse().ok().filter(|count| (1..=MAX_BATCH).contains(count));
+    count.ok_or_else(|| refusal("TIMESERIES_BATCH_SIZE", format!("it has to be a number from 1 to {MAX_BATCH}")))
 }
 
 fn click_house<'v>(get: impl Fn(&str) -> Option<&'v str>) -> Result<ClickHouse, ServerError> {

@@ -31,6 +31,7 @@ fn bad_values_are_told_at_the_start() {
         ("PROVENANCE_SERVICE_HOST", "localhost"),
         ("PROVENANCE_TIMESERIES_BACKEND", "bigquery"),
         ("PROVENANCE_TIMESERIES_BACKEND", "tape"),
+        ("PROVENANCE_TIMESERIES_BATCH_SIZE", "many"),
         ("PROVENANCE_SERVICE_PORT", "80000"),
     ] {
         let message = settings(&[(name, value)]).unwrap_err();
