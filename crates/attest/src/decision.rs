@@ -212,10 +212,8 @@ pub fn differences(signed: &Decision, computed: &Decision) -> Vec<String> {
     compare("rules digest", signed.digests.rules.to_hex(), computed.digests.rules.to_hex());
     compare("lines digest", signed.digests.lines.to_hex(), computed.digests.lines.to_hex());
     compare("findings digest", signed.digests.findings.to_hex(), computed.digests.findings.to_hex());
-    for (name, one, two) in members(&signed.risk_summary, &computed.risk_summary) {
-        compare(&format!("risk summary, {name}"), one, two);
-    }
     compare("outcome", signed.outcome.as_str().to_owned(), computed.outcome.as_str().to_owned());
+    found.extend(members(&signed.risk_summary, &computed.risk_summary));
     let alone = |those: &Decision, others: &Decision, whose: &str| {
         let only = those.reasons.iter().filter(|reason| !others.reasons.contains(reason));
         only.map(|reason| format!("reason only {whose}: {} ({})", reason.code, reason.message)).collect::<Vec<_>>()
@@ -229,16 +227,15 @@ pub fn differences(signed: &Decision, computed: &Decision) -> Vec<String> {
     found
 }
 
-/// The members of two objects side by side, each as text; all of it under one name where one of them is no object.
-fn members(one: &Value, two: &Value) -> Vec<(String, String, String)> {
-    let (Value::Object(first), Value::Object(second)) = (one, two) else {
-        return vec![("in all".to_owned(), one.to_string(), two.to_string())];
+/// The members that differ, as JSON; all of it at once where one of the two is no object.
+fn members(signed: &Value, computed: &Value) -> Vec<String> {
+    let differ = |name: &str, one: Option<&Value>, two: Option<&Value>| {
+        let text = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), Value::to_string);
+        (one != two).then(|| format!("risk summary{name}: signed {}, computed {}", text(one), text(two)))
+    };
+    let (Value::Object(first), Value::Object(second)) = (signed, computed) else {
+        return differ("", Some(signed), Some(computed)).into_iter().collect();
     };
     let names: BTreeSet<&String> = first.keys().chain(second.keys()).collect();
-    let text = |value: Option<&Value>| match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-        None => "nothing".to_owned(),
-    };
-    names.into_iter().map(|name| (name.clone(), text(first.get(name)), text(second.get(name)))).collect()
+    names.into_iter().filter_map(|name| differ(&format!(", {name}"), first.get(name), second.get(name))).collect()
 }

@@ -110,9 +110,17 @@ fn a_second_computation_has_to_agree() {
     other.risk_summary["added"] = json!("one");
     other.reasons.clear();
     let found = differences(&other, &decision());
-    assert!(found.contains(&"risk summary, added: signed one, computed nothing".to_owned()), "{found:?}");
+    assert!(found.contains(&"risk summary, added: signed \"one\", computed nothing".to_owned()), "{found:?}");
     let reasons = found.iter().filter(|line| line.starts_with("reason only computed: ")).count();
     assert_eq!((reasons, found.len()), (decision().reasons.len(), 1 + decision().reasons.len()), "{found:?}");
+    // What reads alike is not the same.
+    for (one, two) in
+        [(json!({"n": "5"}), json!({"n": 5})), (json!({"n": "nothing"}), json!({})), (json!(1), json!({}))]
+    {
+        let (mut signed, mut computed) = (decision(), decision());
+        (signed.risk_summary, computed.risk_summary) = (one, two);
+        assert_eq!(differences(&signed, &computed).len(), 1);
+    }
     let mut doubled = decision();
     doubled.reasons.extend(decision().reasons);
     assert_eq!(differences(&doubled, &decision()), ["the reasons stand in another order, or more than once"]);
