@@ -1,10 +1,12 @@
-//! Names of things. Each is a newtype, so that a run can't stand where an attempt belongs.
+//! Names of things. Each is a newtype, so that a run can't stand where an attempt belongs. A chosen name is shared, not
+//! copied: the same few stand on every event of a run.
 
 use crate::time::EventTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +57,7 @@ macro_rules! chosen_id {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize)]
         #[serde(try_from = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks the text and takes it.
@@ -65,7 +67,7 @@ macro_rules! chosen_id {
             pub fn new(text: impl Into<String>) -> Result<Self, IdError> {
                 let text = text.into();
                 check_chosen(&text)?;
-                Ok(Self(text))
+                Ok(Self(text.into()))
             }
 
             /// The id as text.
@@ -100,9 +102,15 @@ macro_rules! chosen_id {
             }
         }
 
+        impl From<$name> for Arc<str> {
+            fn from(id: $name) -> Arc<str> {
+                id.0
+            }
+        }
+
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.as_str().to_owned()
             }
         }
     };

@@ -114,13 +114,13 @@ fn end_command(words: &mut Words, commands: &mut Vec<Words>) {
 /// don't count, unless the pattern names them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WordPattern {
-    words: Vec<String>,
+    words: Vec<Wildcard>,
 }
 
 impl WordPattern {
     /// Reads a pattern such as `pip* install`; `None` where it has no word.
     pub fn new(text: &str) -> Option<Self> {
-        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        let words: Vec<Wildcard> = text.split_whitespace().map(Wildcard::new).collect();
         (!words.is_empty()).then_some(Self { words })
     }
 
@@ -128,36 +128,61 @@ impl WordPattern {
     pub fn matches(&self, command: &[String]) -> bool {
         let Some((program, wanted)) = self.words.split_first() else { return false };
         let Some((name, arguments)) = command.split_first() else { return false };
-        if !wildcard(program, base_name(name)) {
+        if !program.fits(name) {
             return false;
         }
         let mut rest = arguments.iter();
         wanted.iter().all(|word| {
             // One word behind a flag may be the flag's value; a flag that the pattern names may stand behind any word.
-            let mut after_flag = word.starts_with('-');
+            let mut after_flag = word.is_flag();
             rest.by_ref()
                 .take_while(|argument| {
-                    let passed_over = after_flag || argument.starts_with('-') || wildcard(word, argument);
-                    after_flag = word.starts_with('-') || argument.starts_with('-');
+                    let passed_over = after_flag || argument.starts_with('-') || word.fits(argument);
+                    after_flag = word.is_flag() || argument.starts_with('-');
                     passed_over
                 })
-                .any(|argument| wildcard(word, argument))
+                .any(|argument| word.fits(argument))
         })
+    }
+}
+
+/// A word in which `*` stands for any characters, taken apart at them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Wildcard {
+    first: String,
+    /// What stands between stars.
+    inner: Vec<String>,
+    /// What follows the last star; none where there is no star.
+    last: Option<String>,
+}
+
+impl Wildcard {
+    fn new(pattern: &str) -> Self {
+        let mut parts = pattern.split('*').map(str::to_owned);
+        let first = parts.next().unwrap_or_default();
+        let mut inner: Vec<String> = parts.collect();
+        let last = inner.pop();
+        Self { first, inner, last }
+    }
+
+    fn is_flag(&self) -> bool {
+        self.first.starts_with('-')
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        let Some(mut rest) = text.strip_prefix(self.first.as_str()) else { return false };
+        let Some(last) = &self.last else { return rest.is_empty() };
+        for part in &self.inner {
+            let Some(at) = rest.find(part.as_str()) else { return false };
+            rest = &rest[at + part.len()..];
+        }
+        rest.ends_with(last.as_str())
     }
 }
 
 /// `*` stands for any characters.
 pub fn wildcard(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
+    Wildcard::new(pattern).fits(text)
 }
 
 #[cfg(test)]

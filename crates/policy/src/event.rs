@@ -6,6 +6,7 @@ use agentprov_model::{
 };
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// An event as rules see it, from a fact or from a line of telemetry.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -46,13 +47,13 @@ pub struct PolicyEvent {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct EventScope {
     /// Run.
-    pub run: Option<String>,
+    pub run: Option<Arc<str>>,
     /// Session.
-    pub session: Option<String>,
+    pub session: Option<Arc<str>>,
     /// Attempt.
-    pub attempt: Option<String>,
+    pub attempt: Option<Arc<str>>,
     /// Tool call.
-    pub tool_call: Option<String>,
+    pub tool_call: Option<Arc<str>>,
 }
 
 impl PolicyEvent {

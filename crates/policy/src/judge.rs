@@ -67,7 +67,7 @@ impl RuleJudge {
     /// Names the run, for rules that ask for it.
     #[must_use]
     pub fn in_run(mut self, run: &str) -> Self {
-        self.scope.run = Some(run.to_owned());
+        self.scope.run = Some(run.into());
         self
     }
 
@@ -97,9 +97,9 @@ impl RuleJudge {
 
     fn learn_scope(&mut self, fact: &Fact) {
         if let What::AttemptStarted(started) = &fact.what {
-            self.scope.session = Some(started.session_id.to_string());
-            self.scope.attempt = Some(started.attempt_id.to_string());
-            self.scope.tool_call = Some(started.tool_call_id.to_string());
+            self.scope.session = Some(started.session_id.clone().into());
+            self.scope.attempt = Some(started.attempt_id.clone().into());
+            self.scope.tool_call = Some(started.tool_call_id.clone().into());
         }
     }
 

@@ -187,7 +187,7 @@ fn take_scope(scope: &mut EventScope, key: &str, value: String) {
         "attempt_id" => &mut scope.attempt,
         _ => &mut scope.tool_call,
     };
-    *field = Some(value);
+    *field = Some(value.into());
 }
 
 fn text(key: &str, value: &Value) -> Result<String, String> {

@@ -71,7 +71,7 @@ impl BindingRow {
             pid: binding.pid.unwrap_or(0),
             started_at: binding.started.to_rfc3339(),
             ended_at: binding.ended.map(|ended| ended.to_rfc3339()).unwrap_or_default(),
-            binding_source: binding.source.clone(),
+            binding_source: binding.source.to_string(),
             confidence: binding.confidence.fraction(),
         }
     }

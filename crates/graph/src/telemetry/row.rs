@@ -79,7 +79,7 @@ impl EventDocument {
             correlation_method: correlation.method,
             correlation_confidence: correlation.confidence,
             correlation_class: correlation.class,
-            binding_source: told.and_then(|event| event.correlation.binding_source.clone()),
+            binding_source: told.and_then(|event| event.correlation.binding_source.as_deref().map(str::to_owned)),
             container_id: text(identity.and_then(|identity| identity.container.clone())),
             cgroup_id: text(identity.and_then(|identity| identity.cgroup.clone())),
             pid: identity.and_then(|identity| identity.pid).unwrap_or(0),

@@ -81,7 +81,7 @@ impl Recording {
             start_ticks: Some(bound.root.start_ticks),
             started: at,
             ended: self.ended,
-            source: "zero_sdk_record".to_owned(),
+            source: "zero_sdk_record".into(),
             authority: Authority::Launched,
             confidence: Confidence::FULL,
         })

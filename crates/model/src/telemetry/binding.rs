@@ -5,6 +5,7 @@ use crate::process::{BootId, ProcessKey};
 use crate::telemetry::{Confidence, ScopeIds};
 use crate::time::EventTime;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Who stands behind a binding; of several that fit, the strongest wins before any other rule.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ pub struct ScopeBinding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<EventTime>,
     /// Who made it, in the contract's words.
-    pub source: String,
+    pub source: Arc<str>,
     /// Who stands behind it.
     pub authority: Authority,
     /// How sure it is.

@@ -4,6 +4,7 @@ use crate::ids::{BindingId, RunId};
 use crate::telemetry::LeafSet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// A confidence from 0 to 1, in thousandths.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
@@ -134,7 +135,7 @@ pub struct Correlation {
     pub binding: Option<BindingId>,
     /// Who made that binding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub binding_source: Option<String>,
+    pub binding_source: Option<Arc<str>>,
     /// Every scope that fits, where it is more than one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,

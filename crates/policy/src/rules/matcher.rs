@@ -8,6 +8,7 @@ use agentprov_model::special::{self, Severity as SecretLevel};
 use agentprov_model::{ClassTable, Destination};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use regex::{Regex, RegexBuilder};
+use std::sync::Arc;
 
 /// Bytes that a compiled pattern may take.
 const REGEX_LIMIT: usize = 1 << 20;
@@ -45,6 +46,9 @@ impl<'e> Seen<'e> {
             (Traits::PORT, event.dst_port.is_some()),
             (Traits::COMMANDS, !commands.is_empty()),
             (Traits::HOSTS, !in_arguments.is_empty()),
+            (Traits::READS, event.reads),
+            (Traits::WRITES, event.writes),
+            (Traits::TAINTED, event.tainted),
         ]);
         Self { joined: event.args.join(" "), commands, destination, in_arguments, in_table, secret, has, event }
     }
@@ -52,6 +56,11 @@ impl<'e> Seen<'e> {
     /// What the table says about the paths; `None` for events without a secret one.
     pub(super) fn in_table(&self) -> Option<SecretLevel> {
         self.in_table
+    }
+
+    /// True where the event has all of these.
+    pub(super) fn has(&self, needed: Traits) -> bool {
+        self.has.hold(needed)
     }
 
     fn is_class(&self, class: Class) -> bool {
@@ -143,6 +152,11 @@ impl Matcher {
         })
     }
 
+    /// What an event must have for it to match.
+    pub(super) fn needs(&self) -> Traits {
+        self.needs
+    }
+
     pub(super) fn matches(&self, seen: &Seen<'_>) -> bool {
         seen.has.hold(self.needs) && self.conditions(seen)
     }
@@ -227,7 +241,7 @@ fn given<T>(values: &[T], holds: impl FnMut(&T) -> bool) -> bool {
 }
 
 fn in_scope(wanted: &ScopeSpec, event: &PolicyEvent) -> bool {
-    let fits = |names: &[String], have: &Option<String>| {
+    let fits = |names: &[String], have: &Option<Arc<str>>| {
         given(names, |name| have.as_deref().is_some_and(|have| wildcard(name, have)))
     };
     fits(&wanted.run, &event.scope.run)

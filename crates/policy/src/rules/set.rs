@@ -3,6 +3,7 @@
 use super::matcher::{Matcher, Seen};
 use super::parse::RuleFile;
 use super::spec::RuleSpec;
+use super::traits::Traits;
 use crate::event::PolicyEvent;
 use agentprov_model::special::Severity as SecretLevel;
 use agentprov_model::{ClassExtension, ClassTable, MatchedRule, RuleMode, Severity, Verdict};
@@ -13,6 +14,8 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug)]
 pub struct RuleSet {
     rules: Vec<(RuleSpec, Matcher)>,
+    /// What each rule needs, side by side: most rules are passed over for it.
+    needs: Vec<Traits>,
     classes: ClassExtension,
     table: ClassTable,
     digest: String,
@@ -62,8 +65,9 @@ impl RuleSet {
         let digest = digest(&file);
         let RuleFile { rules, classes } = file;
         let compile = |rule: RuleSpec| Matcher::new(&rule.when).map(|matcher| (rule, matcher));
-        let rules = rules.into_iter().map(compile).collect::<Result<_, _>>()?;
-        Ok(Self { rules, table: ClassTable::with(classes.clone()), classes, digest })
+        let rules = rules.into_iter().map(compile).collect::<Result<Vec<_>, _>>()?;
+        let needs = rules.iter().map(|(_, matcher)| matcher.needs()).collect();
+        Ok(Self { rules, needs, table: ClassTable::with(classes.clone()), classes, digest })
     }
 
     /// SHA-256 over the canonical form of the rules and the classification table's extensions, in hex.
@@ -89,8 +93,9 @@ impl RuleSet {
     /// Asks every rule. In mode `detect` no verdict is stricter than `audit`.
     pub fn judge(&self, event: &PolicyEvent, mode: RuleMode) -> Judgement<'_> {
         let seen = Seen::new(event, &self.table);
-        let matched: Vec<&RuleSpec> =
-            self.rules.iter().filter(|(_, matcher)| matcher.matches(&seen)).map(|(rule, _)| rule).collect();
+        let askable = self.rules.iter().zip(&self.needs).filter(|(_, needs)| seen.has(**needs));
+        let fitting = askable.filter(|((_, matcher), _)| matcher.matches(&seen));
+        let matched: Vec<&RuleSpec> = fitting.map(|((rule, _), _)| rule).collect();
         // The first of equals decides: `max_by_key` keeps the last, so the order is turned round.
         let decisive = matched.iter().rev().max_by_key(|rule| (effective(rule, mode), rule.decision)).copied();
         Judgement {

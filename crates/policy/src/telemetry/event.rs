@@ -53,9 +53,9 @@ impl PolicyEvent {
             | TelemetryBody::Exit(_)
             | TelemetryBody::Spawn(_) => return None,
         }
-        event.scope.session = told.scope.session.as_ref().map(ToString::to_string);
-        event.scope.attempt = told.scope.attempt.as_ref().map(ToString::to_string);
-        event.scope.tool_call = told.scope.tool_call.as_ref().map(ToString::to_string);
+        event.scope.session = told.scope.session.clone().map(Into::into);
+        event.scope.attempt = told.scope.attempt.clone().map(Into::into);
+        event.scope.tool_call = told.scope.tool_call.clone().map(Into::into);
         Some(event)
     }
 

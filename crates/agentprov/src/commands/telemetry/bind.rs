@@ -116,7 +116,7 @@ impl Bind {
             start_ticks: None,
             started: at("--started-at", &self.started_at)?.unwrap_or(now),
             ended: at("--ended-at", &self.ended_at)?,
-            source: source.to_string(),
+            source: source.as_str().into(),
             authority,
             confidence,
         })
