@@ -4,10 +4,14 @@ use super::PID_WINDOW_NS;
 use agentprov_model::index::container_prefix;
 use agentprov_model::telemetry::{Authority, BindingEnded};
 use agentprov_model::{BindingId, Confidence, EventTime, Method, RunId, RuntimeIdentity, ScopeBinding, ScopeIds};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// Every event asks several of these.
 type Index<K, V = Windows> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// Bindings that fit an event, seldom more than one.
+pub(super) type Candidates<'b> = SmallVec<[&'b ScopeBinding; 4]>;
 
 /// Bindings in memory.
 #[derive(Debug, Default)]
@@ -139,7 +143,7 @@ impl BindingIndex {
         identity: &RuntimeIdentity,
         at: EventTime,
         given: &ScopeIds,
-    ) -> Vec<&ScopeBinding> {
+    ) -> Candidates<'_> {
         let windows = match method {
             Method::ProcessId => given.process.as_ref().and_then(|id| self.by_process.get(id.as_str())),
             Method::ProcessKey => {
@@ -154,7 +158,7 @@ impl BindingIndex {
             Method::Pid => identity.tgid.or(identity.pid).and_then(|pid| self.by_pid.get(&pid)),
             Method::ProvidedContext | Method::Unresolved => None,
         };
-        let Some(windows) = windows else { return Vec::new() };
+        let Some(windows) = windows else { return Candidates::new() };
         let binding = |number: usize| self.bindings.get(number).filter(|binding| fits(method, binding, identity, at));
         match method {
             Method::ProcessId => windows.all().filter_map(binding).collect(),

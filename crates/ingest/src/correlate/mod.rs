@@ -7,6 +7,7 @@ mod index;
 mod load;
 
 pub use index::BindingIndex;
+use index::Candidates;
 pub use load::load_bindings;
 
 use agentprov_model::telemetry::{Authority, Candidate};
@@ -91,7 +92,7 @@ fn fits_provided(binding: &ScopeBinding, provided: &Provided) -> bool {
         && agrees(&given.snapshot, &bound.snapshot)
 }
 
-fn decide(method: Method, mut found: Vec<&ScopeBinding>, provided: &Provided) -> Resolved {
+fn decide(method: Method, mut found: Candidates<'_>, provided: &Provided) -> Resolved {
     let strongest = found.iter().map(|binding| binding.authority).max().unwrap_or(Authority::Asserted);
     found.retain(|binding| binding.authority == strongest);
     found.sort_by(|a, b| (b.started, &b.id).cmp(&(a.started, &a.id)));

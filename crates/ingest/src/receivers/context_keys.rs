@@ -12,37 +12,58 @@ const MAX_PLACES: usize = 32;
 /// Where in the value such keys stand, at any depth, as `a.b[2].run_id`.
 pub fn find_context(value: &Json<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    walk(value, &mut String::new(), &mut found);
+    walk(value, None, &mut found);
     found
 }
 
+/// A step on the way to a value, and those before it. The way is written out only where something is found at its end.
+struct Place<'p> {
+    step: Step<'p>,
+    before: Option<&'p Place<'p>>,
+}
+
+enum Step<'p> {
+    Member(&'p str),
+    Item(usize),
+}
+
+impl Place<'_> {
+    fn write_to(&self, text: &mut String) {
+        if let Some(before) = self.before {
+            before.write_to(text);
+        }
+        match self.step {
+            Step::Member(key) => {
+                if self.before.is_some() {
+                    text.push('.');
+                }
+                text.push_str(key);
+            }
+            Step::Item(index) => text.push_str(&format!("[{index}]")),
+        }
+    }
+}
+
 /// Depth is bounded by the parser.
-fn walk(value: &Json<'_>, place: &mut String, found: &mut Vec<String>) {
+fn walk(value: &Json<'_>, before: Option<&Place<'_>>, found: &mut Vec<String>) {
     if found.len() >= MAX_PLACES {
         return;
     }
-    let length = place.len();
     match value {
         Json::Object(members) => {
             for (key, member) in members.iter() {
-                if !place.is_empty() {
-                    place.push('.');
-                }
-                place.push_str(key);
+                let place = Place { step: Step::Member(key), before };
                 if CONTEXT_KEYS.contains(&key.as_ref()) && found.len() < MAX_PLACES {
-                    found.push(place.clone());
+                    let mut text = String::new();
+                    place.write_to(&mut text);
+                    found.push(text);
                 }
-                walk(member, place, found);
-                place.truncate(length);
+                walk(member, Some(&place), found);
             }
         }
         Json::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                if matches!(item, Json::Object(_) | Json::Array(_)) {
-                    place.push_str(&format!("[{index}]"));
-                    walk(item, place, found);
-                    place.truncate(length);
-                }
+                walk(item, Some(&Place { step: Step::Item(index), before }), found);
             }
         }
         _ => {}

@@ -108,10 +108,15 @@ impl<'t> Json<'t> {
     /// A string, or a number or boolean as it is written.
     pub fn scalar(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Integer(value) => Some(value.to_string().into()),
+            Self::Integer(value) => Some(digits(*value).into()),
             Self::Bool(value) => Some(if *value { "true" } else { "false" }.into()),
             _ => self.text().map(Cow::Borrowed),
         }
+    }
+
+    /// True where [`Self::scalar`] gives something.
+    pub fn says_something(&self) -> bool {
+        matches!(self, Self::Integer(_) | Self::Bool(_)) || self.text().is_some()
     }
 
     /// Items of an array; none for anything else.
@@ -121,6 +126,11 @@ impl<'t> Json<'t> {
             _ => &[],
         }
     }
+}
+
+/// Nearly every number fits 64 bits, which are written several times as fast as 128.
+fn digits(value: i128) -> String {
+    i64::try_from(value).map_or_else(|_| value.to_string(), |value| value.to_string())
 }
 
 impl<'de: 't, 't> Deserialize<'de> for Json<'t> {

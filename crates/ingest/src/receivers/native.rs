@@ -12,6 +12,7 @@ use agentprov_model::telemetry::{
 };
 use agentprov_model::{Access, BootId, ClassTable, OsBytes, Outcome, RuntimeIdentity, SourceName, Vantage};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// True for rows of our sensor.
 pub fn detect(row: &Json<'_>) -> bool {
@@ -26,7 +27,7 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
     let Some(kind) = first(row, &["event_type", "type"]).and_then(Json::text) else {
         return Err(RowError::incomplete("native", "event_type"));
     };
-    let kind = kind.to_ascii_lowercase();
+    let kind = lower(kind);
     let Some(mut draft) = draft(row, &kind, table)? else {
         return Ok(Received::Skipped(format!("event type '{kind}' is not mapped")));
     };
@@ -48,6 +49,14 @@ pub fn receive(row: &Json<'_>, table: &ClassTable) -> Result<Received, RowError>
         draft.flag(TelemetryFlag::ContainerPrefix);
     }
     Ok(Received::Event(draft))
+}
+
+/// In lower case; nearly every word is so already.
+fn lower(word: &str) -> Cow<'_, str> {
+    match word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => word.to_ascii_lowercase().into(),
+        false => word.into(),
+    }
 }
 
 fn identity(row: &Json<'_>) -> RuntimeIdentity {
@@ -181,7 +190,7 @@ fn connect(row: &Json<'_>, kind: &str, table: &ClassTable) -> Result<Draft, RowE
 }
 
 fn opened(row: &Json<'_>, kind: &str, table: &ClassTable) -> Result<Draft, RowError> {
-    let mode = row.get("mode").and_then(Json::text).map(str::to_ascii_lowercase);
+    let mode = row.get("mode").and_then(Json::text).map(lower);
     let action = match (mode.as_deref(), kind) {
         (Some("read"), _) | (None, "file_read" | "secret_path") => FileAction::Open,
         _ => FileAction::Write,

@@ -16,6 +16,9 @@ pub struct Normalised {
 
 /// Normalises a path, below `cwd` where it is relative.
 pub fn normalise(given: &[u8], cwd: Option<&[u8]>) -> Normalised {
+    if is_normal(given) {
+        return Normalised { path: OsBytes::from(given), given: None, flags: Vec::new() };
+    }
     let absolute = given.first() == Some(&b'/');
     let base = cwd.filter(|cwd| !absolute && cwd.first() == Some(&b'/'));
     let rooted = absolute || base.is_some();
@@ -46,6 +49,12 @@ pub fn normalise(given: &[u8], cwd: Option<&[u8]>) -> Normalised {
     }
     let changed = path != given;
     Normalised { path: OsBytes::new(path), given: changed.then(|| OsBytes::from(given)), flags }
+}
+
+/// True for absolute paths in which nothing is to be taken away: most are.
+fn is_normal(path: &[u8]) -> bool {
+    let Some((b'/', below)) = path.split_first() else { return false };
+    below.split(is_slash).all(|segment| !matches!(segment, b"" | b"." | b".."))
 }
 
 fn is_slash(byte: &u8) -> bool {

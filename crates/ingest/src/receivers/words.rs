@@ -65,7 +65,7 @@ pub(super) fn bytes(value: Option<&Json<'_>>) -> Option<OsBytes> {
 
 /// The first of several keys whose value says something.
 pub(super) fn first<'j, 't>(json: &'j Json<'t>, keys: &[&str]) -> Option<&'j Json<'t>> {
-    keys.iter().find_map(|key| json.get(key).filter(|value| value.scalar().is_some()))
+    keys.iter().find_map(|key| json.get(key).filter(|value| value.says_something()))
 }
 
 /// A time in any of the forms that sources use.

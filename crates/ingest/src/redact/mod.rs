@@ -9,7 +9,12 @@ use agentprov_model::{OsBytes, Outcome, ProcessExec, Redaction, SocketAddress, T
 use regex::bytes::{Captures, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use rules::{RULES, Rule, SECRET_FLAGS};
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt;
 use std::sync::OnceLock;
+
+/// Bytes that a thread keeps for the next text.
+const LARGE_TEXT: usize = 64 << 10;
 
 /// Recognises the shapes of known secrets. Cheap to clone; the patterns are compiled once.
 #[derive(Clone, Copy, Debug)]
@@ -83,12 +88,21 @@ impl Redactor {
 
     /// Rules that may match the text, in their order.
     fn candidates(&self, text: &[u8]) -> Vec<usize> {
-        let lower = text.to_ascii_lowercase();
-        match self.many {
-            Some(many) if !many.words.is_match(&lower) => Vec::new(),
-            Some(many) => many.rules.matches(text).into_iter().collect(),
-            None => (0..RULES.len()).filter(|index| may_match(&RULES[*index], &lower)).collect(),
+        thread_local! {
+            /// The text in lower case. Texts come by the million, and are short.
+            static LOWER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
+        LOWER.with_borrow_mut(|lower| {
+            lower.clear();
+            lower.shrink_to(LARGE_TEXT);
+            lower.extend_from_slice(text);
+            lower.make_ascii_lowercase();
+            match self.many {
+                Some(many) if !many.words.is_match(lower) => Vec::new(),
+                Some(many) => many.rules.matches(text).into_iter().collect(),
+                None => (0..RULES.len()).filter(|index| may_match(&RULES[*index], lower)).collect(),
+            }
+        })
     }
 
     /// Takes the secrets out of a text.
@@ -176,24 +190,23 @@ impl Redactor {
     pub fn argv(&self, argv: &mut [OsBytes], receipts: &mut Vec<Redaction>) {
         let mut after_flag = false;
         for (index, argument) in argv.iter_mut().enumerate() {
-            let place = || format!("argv[{index}]");
             let is_value = std::mem::take(&mut after_flag);
             if is_value && !argument.is_empty() && !argument.as_bytes().starts_with(b"-") {
                 *argument = OsBytes::from("[redacted:secret_flag]");
-                receipts.push(Redaction { rule: "secret_flag".to_owned(), place: place(), count: 1 });
+                receipts.push(Redaction { rule: "secret_flag".to_owned(), place: format!("argv[{index}]"), count: 1 });
                 continue;
             }
             after_flag = argument.as_str().is_some_and(|text| SECRET_FLAGS.contains(&text));
-            self.place(argument, &place(), receipts);
+            self.place(argument, format_args!("argv[{index}]"), receipts);
         }
     }
 
-    fn place(&self, bytes: &mut OsBytes, place: &str, receipts: &mut Vec<Redaction>) {
+    fn place(&self, bytes: &mut OsBytes, place: impl fmt::Display, receipts: &mut Vec<Redaction>) {
         let redacted = self.text(bytes.as_bytes());
         let Cow::Owned(text) = redacted.text else { return };
         receipts.extend(redacted.receipts.into_iter().map(|(rule, count)| Redaction {
             rule: rule.to_owned(),
-            place: place.to_owned(),
+            place: place.to_string(),
             count,
         }));
         *bytes = OsBytes::new(text);

@@ -2,6 +2,7 @@
 
 use super::PathEntry;
 use super::path_pattern::{PathPattern, Segment};
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -50,7 +51,7 @@ pub(super) struct Segments<'p> {
     absolute: bool,
     exact: &'p [u8],
     lower: Cow<'p, [u8]>,
-    places: Vec<Range<usize>>,
+    places: SmallVec<[Range<usize>; 12]>,
 }
 
 impl<'p> Segments<'p> {
@@ -59,7 +60,7 @@ impl<'p> Segments<'p> {
             true => Cow::Owned(path.to_ascii_lowercase()),
             false => Cow::Borrowed(path),
         };
-        let mut places = Vec::with_capacity(12);
+        let mut places = SmallVec::new();
         let mut start = 0;
         for segment in path.split(|&byte| byte == b'/') {
             let place = start..start + segment.len();
