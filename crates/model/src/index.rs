@@ -6,7 +6,7 @@
 use crate::declared::{Declared, Deed};
 use crate::fact::{Fact, What};
 use crate::telemetry::{ResolutionState, ScopeIds, TelemetryEvent};
-use crate::window::Window;
+use crate::window::WindowCell;
 use std::borrow::Cow;
 
 /// What a key names.
@@ -119,7 +119,15 @@ impl Fact {
         found
     }
 
-    /// Calls `visit` with the name of every count that this fact raises by one.
+    /// What the fact adds to the counts of windows.
+    pub fn window_cell(&self) -> Option<WindowCell> {
+        match &self.what {
+            What::Telemetry(event) => Some(WindowCell::of(self.at, event)),
+            _ => None,
+        }
+    }
+
+    /// Calls `visit` with the name of every count that this fact raises by one, but for those of [`Self::window_cell`].
     pub fn visit_counts(&self, mut visit: impl FnMut(CountName)) {
         visit(CountName { group: CountGroup::Type, name: self.event_type().name().into() });
         visit(CountName { group: CountGroup::Lane, name: self.lane().name().into() });
@@ -127,9 +135,6 @@ impl Fact {
             What::Telemetry(event) => {
                 visit(CountName { group: CountGroup::Source, name: event.source.to_name() });
                 visit(CountName { group: CountGroup::Correlation, name: event.correlation.method_name().into() });
-                for name in Window::names_of(self.at, event) {
-                    visit(CountName { group: CountGroup::Window, name: name.into() });
-                }
             }
             What::Pruned(pruned) => {
                 visit(CountName { group: CountGroup::Source, name: self.own_source().into() });
@@ -215,7 +220,7 @@ pub enum CountGroup {
     Source = 3,
     /// By the method that tied telemetry to its scope.
     Correlation = 4,
-    /// By window of time (see [`Window`]).
+    /// By window of time (see [`crate::window`]).
     Window = 5,
     /// By event type, versions whose process is not known. Every other runtime fact of a recorder has one.
     WithoutProcess = 6,

@@ -1,9 +1,9 @@
 //! Windows of time in which telemetry is counted as it is appended.
 
+use crate::event_type::EventType;
 use crate::ids::{SessionId, ToolCallId};
 use crate::telemetry::{ResolutionState, SourceName, TelemetryEvent};
 use crate::time::EventTime;
-use std::fmt::Write as _;
 
 /// Lengths of windows, in seconds.
 pub const WINDOW_SECONDS: [u32; 2] = [10, 60];
@@ -37,38 +37,12 @@ const SEPARATOR: char = '|';
 impl Window {
     /// The name under which the cell is counted.
     pub fn name(&self) -> String {
-        let mut name = format!("{}|{}", self.seconds, self.start);
-        name.push_str(
-            &Cell {
-                session: self.session.as_ref().map_or("", SessionId::as_str),
-                tool_call: self.tool_call.as_ref().map_or("", ToolCallId::as_str),
-                source: self.source.as_str(),
-                event_type: &self.event_type,
-                resolved: self.resolved,
-                high_risk: self.high_risk,
-            }
-            .name(),
-        );
-        name
+        let (session, tool_call) = (self.session.as_ref(), self.tool_call.as_ref());
+        name((self.seconds, self.start), session, tool_call, &self.source, &self.event_type, self.marks())
     }
 
-    /// Names of the cells that an event falls into, one for each length.
-    pub(crate) fn names_of(at: EventTime, event: &TelemetryEvent) -> [String; WINDOW_SECONDS.len()] {
-        let cell = Cell {
-            session: event.scope.session.as_ref().map_or("", SessionId::as_str),
-            tool_call: event.scope.tool_call.as_ref().map_or("", ToolCallId::as_str),
-            source: event.source.as_str(),
-            event_type: event.event_type().name(),
-            resolved: event.correlation.state == ResolutionState::Bound,
-            high_risk: event.is_high_risk(),
-        }
-        .name();
-        WINDOW_SECONDS.map(|seconds| {
-            let mut name = String::with_capacity(cell.len() + 24);
-            let _ = write!(name, "{seconds}|{}", start(at, seconds));
-            name.push_str(&cell);
-            name
-        })
+    fn marks(&self) -> Marks {
+        Marks { resolved: self.resolved, high_risk: self.high_risk }
     }
 
     /// Reads a name.
@@ -94,35 +68,72 @@ impl Window {
     }
 }
 
-/// First second of the window of an instant.
-fn start(at: EventTime, seconds: u32) -> i64 {
-    let second = at.as_nanos().div_euclid(NANOS_PER_SECOND);
-    second - second.rem_euclid(i64::from(seconds))
+/// What one event adds to the windows, before their names are written: events come by the million, names by the hundred.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct WindowCell {
+    /// First second of the shortest window, in which all longer ones begin or go on.
+    start: i64,
+    session: Option<SessionId>,
+    tool_call: Option<ToolCallId>,
+    source: SourceName,
+    event_type: EventType,
+    marks: Marks,
 }
 
-/// What a cell counts, whatever its window.
-struct Cell<'c> {
-    session: &'c str,
-    tool_call: &'c str,
-    source: &'c str,
-    event_type: &'c str,
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Marks {
     resolved: bool,
     high_risk: bool,
 }
 
-impl Cell<'_> {
-    /// The end of a cell's name.
-    fn name(&self) -> String {
-        let mut name = String::with_capacity(96);
-        for part in [self.session, self.tool_call, self.source, self.event_type] {
-            name.push(SEPARATOR);
-            name.push_str(part);
+impl WindowCell {
+    pub(crate) fn of(at: EventTime, event: &TelemetryEvent) -> Self {
+        Self {
+            start: start(at.as_nanos().div_euclid(NANOS_PER_SECOND), WINDOW_SECONDS[0]),
+            session: event.scope.session.clone(),
+            tool_call: event.scope.tool_call.clone(),
+            source: event.source.clone(),
+            event_type: event.event_type(),
+            marks: Marks {
+                resolved: event.correlation.state == ResolutionState::Bound,
+                high_risk: event.is_high_risk(),
+            },
         }
-        name.push(SEPARATOR);
-        name.push_str(if self.resolved { "r" } else { "" });
-        name.push_str(if self.high_risk { "h" } else { "" });
-        name
     }
+
+    /// Names of the cells that it counts in, one for each length of [`WINDOW_SECONDS`].
+    pub fn names(&self) -> [String; WINDOW_SECONDS.len()] {
+        let Self { session, tool_call, source, event_type, marks, .. } = self;
+        WINDOW_SECONDS.map(|seconds| {
+            let window = (seconds, start(self.start, seconds));
+            name(window, session.as_ref(), tool_call.as_ref(), source, event_type.name(), *marks)
+        })
+    }
+}
+
+/// First second of the window of a second.
+fn start(second: i64, seconds: u32) -> i64 {
+    second - second.rem_euclid(i64::from(seconds))
+}
+
+fn name(
+    (seconds, start): (u32, i64),
+    session: Option<&SessionId>,
+    tool_call: Option<&ToolCallId>,
+    source: &SourceName,
+    event_type: &str,
+    marks: Marks,
+) -> String {
+    let mut name = format!("{seconds}{SEPARATOR}{start}");
+    let ids = [session.map_or("", SessionId::as_str), tool_call.map_or("", ToolCallId::as_str)];
+    for part in ids.into_iter().chain([source.as_str(), event_type]) {
+        name.push(SEPARATOR);
+        name.push_str(part);
+    }
+    name.push(SEPARATOR);
+    name.push_str(if marks.resolved { "r" } else { "" });
+    name.push_str(if marks.high_risk { "h" } else { "" });
+    name
 }
 
 #[cfg(test)]
@@ -152,7 +163,7 @@ mod tests {
             untimed_key: None,
             raw: None,
         };
-        let names = Window::names_of(EventTime::from_nanos(-1), &event);
+        let names = WindowCell::of(EventTime::from_nanos(-1), &event).names();
         assert_eq!(names, ["10|-10||t|falco_jsonl|process_fork|", "60|-60||t|falco_jsonl|process_fork|"]);
         for (name, seconds) in names.iter().zip(WINDOW_SECONDS) {
             let window = Window::parse(name).expect("it reads back");

@@ -209,7 +209,8 @@ fn insert(folder: &Path, events: u64) -> Result<(f64, String), Box<dyn Error>> {
     };
     let schema =
         sqlite(&from, "SELECT sql || ';' FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")?;
-    sqlite(&to, &format!("PRAGMA journal_mode = wal; {schema}"))?;
+    let page_bytes = sqlite(&from, "PRAGMA page_size")?;
+    sqlite(&to, &format!("PRAGMA page_size = {page_bytes}; PRAGMA journal_mode = wal; {schema}"))?;
     // The conditions hold for every row. Without one SQLite would copy pages' cells instead of inserting rows.
     let script = format!(
         "PRAGMA synchronous = NORMAL; ATTACH '{}' AS f; BEGIN;

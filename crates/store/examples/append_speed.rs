@@ -79,9 +79,11 @@ fn append(count: u64) -> f64 {
 fn bulk_insert(count: u64) -> f64 {
     let dir = tempfile::tempdir().unwrap();
     let mut connection = Connection::open(dir.path().join("bare.db")).unwrap();
+    // The pages and the log of a store.
+    connection.pragma_update(None, "page_size", 8192).unwrap();
     connection.pragma_update(None, "journal_mode", "wal").unwrap();
     connection.pragma_update(None, "synchronous", "full").unwrap();
-    connection.pragma_update(None, "wal_autocheckpoint", 8192).unwrap();
+    connection.pragma_update(None, "wal_autocheckpoint", 4096).unwrap();
     connection.pragma_update(None, "cache_size", -65_536).unwrap();
     connection.execute_batch("CREATE TABLE fact (pos INTEGER PRIMARY KEY, body BLOB NOT NULL)").unwrap();
     let bodies: Vec<Vec<u8>> = (0..count).map(|number| fact(number).to_body()).collect();

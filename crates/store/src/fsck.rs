@@ -8,7 +8,7 @@ mod git_check;
 
 use crate::Seq;
 use crate::error::StoreError;
-use crate::prepared::Prepared;
+use crate::outline::Outline;
 use crate::reader::{Reader, RunRow};
 use crate::store::Store;
 use crate::tail::TILE;
@@ -147,11 +147,11 @@ fn check_facts(reader: &Reader, run: &RunRow, report: &mut Report) -> Result<Fro
         }
         match Fact::from_body(body) {
             Ok(fact) => {
-                let prepared = Prepared::from_stored(&fact, Vec::new());
-                expected.add_fact(seq, &prepared);
-                versions.add(&prepared);
-                for count in &prepared.counts {
-                    *counts.entry((count.group as u8, count.name.clone())).or_default() += 1;
+                let outline = Outline::of(&fact);
+                expected.add_fact(seq, &outline);
+                versions.add(&outline);
+                for count in outline.all_counts() {
+                    *counts.entry((count.group as u8, count.name)).or_default() += 1;
                 }
             }
             Err(error) => report.serious("malformed-fact", &run.id, format!("fact {seq} does not parse: {error}")),

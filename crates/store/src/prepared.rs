@@ -1,38 +1,24 @@
-//! A fact made ready for append: serialised, hashed, its keys drawn out.
+//! Facts made ready for append. That takes no lock, so any thread may do it.
 
-use crate::version_runs::VersionKeys;
+use crate::outline::Outline;
 use agentprov_log::{Hash, leaf_hash};
-use agentprov_model::index::CountName;
-use agentprov_model::{Content, ContentId, EventId, EventTime, Fact, GitBlobId, Kept, What};
+use agentprov_model::Fact;
 use std::cell::RefCell;
 
 /// Bytes that a thread keeps for the next body.
 const LARGE_DRAFT: usize = 64 << 10;
 
-/// Everything that the writer needs of a fact. Preparing costs no lock, so any thread may do it.
+/// A fact serialised, hashed, its keys drawn out.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    pub(crate) id: EventId,
-    pub(crate) at: EventTime,
-    pub(crate) body: Vec<u8>,
-    /// Absent where the hashing is left to whoever appends.
-    leaf: Option<Hash>,
-    pub(crate) keys: Vec<(u8, u64)>,
-    pub(crate) counts: Vec<CountName>,
-    pub(crate) contents: Vec<KeptContent>,
-    pub(crate) versions: VersionKeys,
+    outline: Outline,
+    body: Vec<u8>,
+    leaf: Hash,
 }
 
 impl Prepared {
     /// Serialises and hashes the fact.
     pub fn new(fact: &Fact) -> Self {
-        let mut prepared = Self::unhashed(fact);
-        prepared.hash();
-        prepared
-    }
-
-    /// Serialises the fact and leaves it to be hashed: threads that share the work hand it on half done.
-    pub fn unhashed(fact: &Fact) -> Self {
         thread_local! {
             /// Where bodies are written, whose length is not known before: each then gets as much memory as it needs.
             static DRAFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -43,77 +29,84 @@ impl Prepared {
             fact.write_body(draft);
             draft.as_slice().to_vec()
         });
-        Self::of_body(fact, body)
+        Self { outline: Outline::of(fact), leaf: leaf_hash(&body), body }
+    }
+}
+
+/// Many facts made ready together. Their bodies lie one behind the other, in memory that is used again.
+#[derive(Debug, Default)]
+pub struct PreparedList {
+    facts: Vec<(Outline, usize)>,
+    bodies: Vec<u8>,
+    /// Of the first bodies; the others are hashed when they are appended.
+    leaves: Vec<Hash>,
+}
+
+impl PreparedList {
+    /// Serialises a fact and leaves it to be hashed: threads that share the work hand it on half done.
+    pub fn push(&mut self, fact: &Fact) {
+        fact.write_body(&mut self.bodies);
+        self.facts.push((Outline::of(fact), self.bodies.len()));
     }
 
-    /// The same for a fact whose stored bytes are at hand.
-    pub(crate) fn from_stored(fact: &Fact, body: Vec<u8>) -> Self {
-        let mut prepared = Self::of_body(fact, body);
-        prepared.hash();
-        prepared
+    /// Facts in it.
+    pub fn len(&self) -> usize {
+        self.facts.len()
+    }
+
+    /// True where none is in it.
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty()
+    }
+
+    /// Length of all bodies.
+    pub fn body_bytes(&self) -> usize {
+        self.bodies.len()
+    }
+
+    /// Takes all facts out and keeps the memory, unless it is much more than `bytes`.
+    pub fn clear(&mut self, bytes: usize) {
+        self.facts.clear();
+        self.leaves.clear();
+        self.bodies.clear();
+        self.bodies.shrink_to(bytes);
     }
 
     /// Hashes what was left unhashed.
     pub fn hash(&mut self) {
-        self.leaf.get_or_insert_with(|| leaf_hash(&self.body));
+        let known = self.leaves.len();
+        let leaves: Vec<Hash> = self.bodies().skip(known).map(|(_, body)| leaf_hash(body)).collect();
+        self.leaves.extend(leaves);
     }
 
-    pub(crate) fn leaf(&self) -> Hash {
-        self.leaf.unwrap_or_else(|| leaf_hash(&self.body))
+    /// The facts, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = Ready<'_>> {
+        let leaves = self.leaves.iter().copied().map(Some).chain(std::iter::repeat(None));
+        self.bodies().zip(leaves).map(|((outline, body), leaf)| {
+            let leaf = leaf.unwrap_or_else(|| leaf_hash(body));
+            Ready { outline, body, leaf }
+        })
     }
 
-    fn of_body(fact: &Fact, body: Vec<u8>) -> Self {
-        let mut keys = Vec::with_capacity(4);
-        fact.visit_keys(|key| {
-            let pair = (key.kind as u8, key.hash());
-            if !keys.contains(&pair) {
-                keys.push(pair);
-            }
-        });
-        let mut counts = Vec::with_capacity(3);
-        fact.visit_counts(|count| counts.push(count));
-        Self {
-            id: fact.id,
-            at: fact.at,
-            body,
-            leaf: None,
-            keys,
-            counts,
-            contents: kept_contents(fact),
-            versions: VersionKeys::of(fact),
-        }
-    }
-
-    /// Length of the serialised fact, in bytes.
-    pub fn body_len(&self) -> usize {
-        self.body.len()
+    fn bodies(&self) -> impl Iterator<Item = (&Outline, &[u8])> {
+        let mut start = 0;
+        self.facts.iter().map(move |(outline, end)| {
+            let body = self.bodies.get(std::mem::replace(&mut start, *end)..*end).unwrap_or_default();
+            (outline, body)
+        })
     }
 }
 
-/// A content whose bytes are kept and that the fact refers to.
-#[derive(Clone, Debug)]
-pub(crate) struct KeptContent {
-    pub(crate) sha256: ContentId,
-    pub(crate) git: Option<GitBlobId>,
-    pub(crate) size: u64,
-    /// False where git holds the bytes.
-    pub(crate) stored: bool,
+/// A fact as it is appended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready<'p> {
+    pub(crate) outline: &'p Outline,
+    pub(crate) body: &'p [u8],
+    pub(crate) leaf: Hash,
 }
 
-fn kept_contents(fact: &Fact) -> Vec<KeptContent> {
-    let (first, second) = match &fact.what {
-        What::FileVersion(version) => (version.before.content(), version.after.content()),
-        What::Output(output) => (Some(&output.content), None),
-        What::RawLines(lines) => (Some(&lines.content), None),
-        _ => return Vec::new(),
-    };
-    let kept = |content: &Content| {
-        let stored = match content.kept {
-            Kept::Stored => true,
-            Kept::Git => false,
-            Kept::HashOnly(_) => return None,
-        };
-        Some(KeptContent { sha256: content.sha256, git: content.git, size: content.size, stored })
-    };
-    first.into_iter().chain(second).filter_map(kept).collect()
+impl<'p> From<&'p Prepared> for Ready<'p> {
+    fn from(fact: &'p Prepared) -> Self {
+        Self { outline: &fact.outline, body: &fact.body, leaf: fact.leaf }
+    }
 }

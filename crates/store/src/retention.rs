@@ -1,7 +1,7 @@
 //! Retention: bodies of single facts go, their leaf hashes stay, and a fact in the same log says so.
 
 use crate::error::StoreError;
-use crate::prepared::Prepared;
+use crate::outline::Outline;
 use crate::reader::Reader;
 use crate::writer::{Batch, Writer};
 use crate::{RunNo, Seq, position, postings};
@@ -39,11 +39,11 @@ impl Batch<'_> {
             let Some(body) = body else { continue };
             taken.body_bytes += body.len() as u64;
             let fact = Fact::from_body(&body).map_err(|error| StoreError::Damaged(format!("fact {seq}: {error}")))?;
-            let prepared = Prepared::from_stored(&fact, Vec::new());
+            let outline = Outline::of(&fact);
             self.connection()
                 .prepare_cached("DELETE FROM event WHERE run = ?1 AND id = ?2")?
                 .execute((run.0, fact.id.as_bytes()))?;
-            for count in prepared.counts {
+            for count in outline.all_counts() {
                 if count.group == CountGroup::Window {
                     *taken.windows.entry(count.name.to_string()).or_default() += 1;
                 }

@@ -8,7 +8,7 @@
 use crate::RunNo;
 use crate::error::StoreError;
 use crate::facts_of_type::{each_fact_of, each_fact_with};
-use crate::prepared::Prepared;
+use crate::outline::Outline;
 use agentprov_model::{EventType, Fact, IndexKey, KeyKind, OsBytes, What};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -117,7 +117,7 @@ pub(crate) struct Expected {
 }
 
 impl Expected {
-    pub(crate) fn add(&mut self, fact: &Prepared) {
+    pub(crate) fn add(&mut self, fact: &Outline) {
         self.keys.extend(&fact.versions.keys);
         self.workspaces.extend(fact.versions.workspace.clone());
     }

@@ -2,22 +2,24 @@
 
 use crate::error::StoreError;
 use crate::ledger::{LedgerEntry, LedgerEvent};
+use crate::outline::KeptContent;
 use crate::postings::{self, Posting};
-use crate::prepared::{KeptContent, Prepared};
+use crate::prepared::Ready;
 use crate::state_head::{self, StateHead};
 use crate::store::{Store, now};
 use crate::tail::Tail;
+use crate::tallies::Tallies;
 use crate::{RunNo, Seq, position};
 use agentprov_log::{Checkpoint, Frontier, SignerKey};
 use agentprov_model::ids::EVENT_TIME_SHIFT;
 use agentprov_model::index::CountName;
 use agentprov_model::{AttemptNo, RunId};
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 
-/// Pages of the write-ahead log at which a commit moves them into the database: 32 MiB.
-const LOG_PAGES: i64 = 8192;
+/// Size of the write-ahead log at which a commit moves its pages into the database.
+const LOG_BYTES: i64 = 32 << 20;
 
 /// What a commit waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,47 +85,11 @@ struct Touched {
     body_bytes: u64,
 }
 
-/// Counts of a batch. Most facts have the names of the fact before, and those are few: a short list is searched faster
-/// than a table. Windows of telemetry have many names.
-#[derive(Default)]
-struct Tallies {
-    first: Vec<(CountName, u64)>,
-    others: HashMap<CountName, u64, foldhash::fast::RandomState>,
-}
-
-impl Tallies {
-    /// Names in the list.
-    const FIRST: usize = 12;
-
-    fn add(&mut self, count: &CountName) {
-        if let Some((_, times)) = self.first.iter_mut().find(|(name, _)| name == count) {
-            *times += 1;
-        } else if self.first.len() < Self::FIRST {
-            self.first.push((count.clone(), 1));
-        } else if let Some(times) = self.others.get_mut(count) {
-            *times += 1;
-        } else {
-            self.others.insert(count.clone(), 1);
-        }
-    }
-
-    fn of(&self, count: &CountName) -> u64 {
-        let first = self.first.iter().find(|(name, _)| name == count).map(|(_, times)| *times);
-        first.or_else(|| self.others.get(count).copied()).unwrap_or(0)
-    }
-
-    /// In the order of the table in the store, so that neighbours are written together.
-    fn into_sorted(self) -> Vec<(CountName, u64)> {
-        let mut all: Vec<_> = self.first.into_iter().chain(self.others).collect();
-        all.sort_unstable();
-        all
-    }
-}
-
 impl Writer {
     pub(crate) fn new(store: Store, connection: Connection) -> Result<Self, StoreError> {
         let signer = store.signer()?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / page_bytes)?;
         connection.pragma_update(None, "cache_size", -8_192)?;
         // Merging postings reads all of a run: mapped, that would stay resident.
         connection.pragma_update(None, "mmap_size", 0)?;
@@ -306,7 +272,8 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// What SQLite says, for example a full disk.
-    pub fn append(&mut self, run: RunNo, fact: &Prepared) -> Result<Appended, StoreError> {
+    pub fn append<'p>(&mut self, run: RunNo, fact: impl Into<Ready<'p>>) -> Result<Appended, StoreError> {
+        let Ready { outline: fact, body, leaf } = fact.into();
         let seq = self.tail(run)?.frontier.size();
         let low = fact.at.as_nanos() & ((1 << EVENT_TIME_SHIFT) - 1);
         let inserted = self.inserts.event.execute((run.0, fact.id.as_bytes(), low, seq as i64))?;
@@ -317,16 +284,16 @@ impl Batch<'_> {
                 .query_row((run.0, fact.id.as_bytes()), |row| row.get(0))?;
             return Ok(Appended::Known(known as u64));
         }
-        self.inserts.fact.execute((position(run, seq), &fact.body))?;
-        self.tail(run)?.push(fact.leaf());
+        self.inserts.fact.execute((position(run, seq), body))?;
+        self.tail(run)?.push(leaf);
         for content in &fact.contents {
             self.use_content(run, content)?;
         }
         fact.versions.write(self.connection, run)?;
         let touched = self.touched.entry(run).or_default();
-        touched.body_bytes += fact.body.len() as u64;
+        touched.body_bytes += body.len() as u64;
         touched.postings.extend(fact.keys.iter().map(|&(kind, key)| Posting { kind, key, seq }));
-        fact.counts.iter().for_each(|count| touched.tallies.add(count));
+        touched.tallies.add(fact);
         Ok(Appended::New(seq))
     }
 

@@ -10,7 +10,7 @@ use agentprov_model::{
     Basis, BatchId, Content, ContentId, EventId, EventTime, IngestBatch, Kept, LeafSet, RawLines, RunId, SourceName,
     What,
 };
-use agentprov_store::{Appended, Batch, Blobs, Durability, Prepared, RunNo, StoreError, Writer};
+use agentprov_store::{Appended, Batch, Blobs, Durability, Prepared, PreparedList, RunNo, StoreError, Writer};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
@@ -67,14 +67,15 @@ impl Committer {
     }
 
     pub(super) fn commit(&mut self, chunk: &mut Chunk, on_row: &mut dyn FnMut(&RowResult)) -> Result<(), StoreError> {
-        let Chunk { new_logs, entries, rows, raw } = chunk;
+        let Chunk { new_logs, facts, entries, rows, raw } = chunk;
         self.logs.extend(new_logs.drain(..).map(Log::new));
         if !entries.is_empty() {
             // Before the transaction, which others wait for.
-            entries.iter_mut().for_each(|entry| entry.fact.hash());
+            facts.hash();
             let (logs, blobs) = (&self.logs, &self.blobs);
-            let appended =
-                self.writer.transaction(Durability::Process, |batch| append(batch, logs, blobs, entries, raw))?;
+            let appended = self
+                .writer
+                .transaction(Durability::Process, |batch| append(batch, (logs, blobs), facts, entries, raw))?;
             self.note(entries, &appended);
         }
         rows.iter().for_each(on_row);
@@ -197,22 +198,22 @@ fn batch_id(run: &RunId, request: &IngestRequest, input: &ContentId) -> Result<B
 /// Appends the facts and keeps the raw rows of those that are new.
 fn append(
     batch: &mut Batch<'_>,
-    logs: &[Log],
-    blobs: &Blobs,
+    (logs, blobs): (&[Log], &Blobs),
+    facts: &PreparedList,
     entries: &[Entry],
     kept: &[u8],
 ) -> Result<Vec<Appended>, StoreError> {
     let mut runs: Vec<Option<RunNo>> = vec![None; logs.len()];
     let mut raw: Vec<RawRows> = (0..logs.len()).map(|_| RawRows::default()).collect();
     let mut appended = Vec::with_capacity(entries.len());
-    for entry in entries {
+    for (fact, entry) in facts.iter().zip(entries) {
         let slot = runs.get_mut(entry.log).zip(logs.get(entry.log));
         let (slot, log) = slot.ok_or_else(|| StoreError::Damaged("an event of a log that was not named".into()))?;
         let run = match *slot {
             Some(run) => run,
             None => *slot.insert(batch.open_run(&log.run)?),
         };
-        let outcome = batch.append(run, &entry.fact)?;
+        let outcome = batch.append(run, fact)?;
         if let (Appended::New(leaf), Some(event)) = (outcome, &entry.event)
             && let Some(bytes) = event.raw.clone().and_then(|place| kept.get(place))
             && let Some(rows) = raw.get_mut(entry.log)

@@ -5,7 +5,6 @@ use super::chunk::LogNo;
 use agentprov_model::{RunId, SourceName};
 use agentprov_store::{Moments, RunNo, Seq, StoreError};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// Logs that one ingest opens: a stranger's host names must not fill the store with runs.
 const MAX_AMBIENT: usize = 256;
@@ -16,7 +15,7 @@ pub(super) struct PlaceNo(usize);
 
 /// What is known of a log.
 struct Place {
-    run: Arc<RunId>,
+    run: RunId,
     /// Its number among those appended to.
     log: Option<LogNo>,
     /// The rules were named in it.
@@ -47,7 +46,7 @@ pub(super) struct Places {
 impl Places {
     /// The place of a run.
     pub(super) fn of(&mut self, run: &RunId) -> PlaceNo {
-        if let Some(last) = self.last.filter(|last| *self.list[last.0].run == *run) {
+        if let Some(last) = self.last.filter(|last| self.list[last.0].run == *run) {
             return last;
         }
         let place = self.find(run);
@@ -60,7 +59,7 @@ impl Places {
             return *known;
         }
         let place = PlaceNo(self.list.len());
-        self.list.push(Place { run: Arc::new(run.clone()), log: None, judged: false, stored: None });
+        self.list.push(Place { run: run.clone(), log: None, judged: false, stored: None });
         self.by_run.insert(run.clone(), place);
         place
     }
@@ -76,7 +75,7 @@ impl Places {
     }
 
     /// The run of a place.
-    pub(super) fn run(&self, place: PlaceNo) -> &Arc<RunId> {
+    pub(super) fn run(&self, place: PlaceNo) -> &RunId {
         &self.list[place.0].run
     }
 
@@ -106,13 +105,13 @@ impl Places {
         }
         if next >= MAX_AMBIENT && place.run.as_str().starts_with(AMBIENT) {
             let other = ambient_run("_", &SourceName::FILTERED);
-            if other != *place.run {
+            if other != place.run {
                 let other = self.find(&other);
                 return self.log(other, new);
             }
         }
         place.log = Some(next);
-        new.push(RunId::clone(&place.run));
+        new.push(place.run.clone());
         self.logs += 1;
         next
     }
@@ -131,7 +130,7 @@ mod tests {
             [("a", SourceName::FALCO), ("a", SourceName::FALCO), ("b", SourceName::FALCO), ("b", SourceName::NATIVE)];
         for (host, source) in rows {
             let place = places.ambient(host, &source);
-            assert_eq!(**places.run(place), ambient_run(host, &source));
+            assert_eq!(*places.run(place), ambient_run(host, &source));
             assert_eq!(places.of(&run), first);
         }
         assert!(places.is_first_judged(first) && !places.is_first_judged(first));

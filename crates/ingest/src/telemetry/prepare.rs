@@ -1,12 +1,12 @@
 //! From lines to facts that are ready for append.
 
 use super::block::{Block, RowLine, Then};
-use super::chunk::{Chunk, Entry, EventEntry};
+use super::chunk::{Chunk, EventEntry};
 use super::identity::{EventIdentity, StreamIdentity};
 use super::loss::gap;
 use super::places::{PlaceNo, Places, Stored};
 use super::request::IngestRequest;
-use super::row::{IdentityKeys, RowResult, RowStatus};
+use super::row::{RowResult, RowStatus};
 use crate::correlate::{BindingIndex, Resolved};
 use crate::judge::{Derived, Emit, Judge};
 use crate::lines::MAX_LINE;
@@ -17,11 +17,10 @@ use agentprov_model::{
     AttemptNo, Basis, ContentId, EventId, EventTime, Fact, IndexKey, KeyKind, ResolutionState, ResponseState,
     TelemetryBody, Vantage, What,
 };
-use agentprov_store::{Moments, Prepared, StoreError};
+use agentprov_store::{Moments, StoreError};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 pub(super) struct Preparer<'r> {
     request: &'r IngestRequest,
@@ -205,26 +204,20 @@ impl<'r> Preparer<'r> {
         let identity = self.stream.of(&draft.event.source, draft.event.native_id.as_deref(), &content);
         let mut at = self.settle_time(&mut draft, &identity, recorded);
         let resolved = self.bindings.resolve(&draft.event.identity, at, &self.request.provided);
-        let mut result = RowResult::of(row.line, RowStatus::Ingested, row.format);
-        result.event_type = Some(draft.event.event_type());
-        result.source = Some(draft.event.source.clone());
-        result.raw_event_id.clone_from(&draft.event.native_id);
-        result.identity = IdentityKeys::of(&draft.event.identity);
-        result.correlation_method = Some(resolved.correlation.method_name());
-        result.bound = resolved.correlation.state == ResolutionState::Bound;
-        result.context_dropped.clone_from(&row.context);
-        if self.request.drop_uncorrelated && resolved.correlation.state == ResolutionState::Unattributed {
-            result.status = RowStatus::DroppedUncorrelated;
+        let Resolved { run, scope, correlation } = resolved;
+        let unattributed = correlation.state == ResolutionState::Unattributed;
+        draft.event.scope = scope;
+        draft.event.correlation = correlation;
+        if self.request.drop_uncorrelated && unattributed {
+            let mut result = RowResult::of(row.line, RowStatus::DroppedUncorrelated, row.format).about(*draft.event);
+            result.context_dropped = row.context;
             self.report(result);
             return Ok(());
         }
         let host = draft.event.host.as_deref().unwrap_or(&self.request.host);
         let ambient = self.places.ambient(host, &draft.event.source);
-        let Resolved { run, scope, correlation } = resolved;
         let mut log = run.map_or(ambient, |run| self.places.of(&run));
         let mut id = identity.event_id(at);
-        draft.event.scope = scope;
-        draft.event.correlation = correlation;
         let earlier = self.earlier(ambient, log, (id, at), &identity, draft.at.is_none())?;
         // What was judged when it was first appended is not judged by other lights now. Judged once more by the same, it
         // gives the same facts; but what was done must not be done again.
@@ -237,11 +230,17 @@ impl<'r> Preparer<'r> {
             (id, log, at) = (known, place, then);
         }
         let raw = self.raw(&row, &mut draft);
-        result.event_id = Some(id);
-        result.log = Some(Arc::clone(self.places.run(log)));
         self.close_at_exit(&draft, at, recorded);
         self.last_at = Some(at);
-        result.decisions = self.append_event(Appending { id, at, recorded, log, raw, judging }, draft);
+        let (what, decisions) = self.append_event(Appending { id, at, recorded, log, raw, judging }, draft);
+        let mut result = RowResult::of(row.line, RowStatus::Ingested, row.format);
+        if let What::Telemetry(told) = what {
+            result = result.about(*told);
+        }
+        result.event_id = Some(id);
+        result.log = Some(self.places.run(log).clone());
+        result.decisions = decisions;
+        result.context_dropped = row.context;
         self.report(result);
         Ok(())
     }
@@ -303,8 +302,8 @@ impl<'r> Preparer<'r> {
         Some(start..self.chunk.raw.len())
     }
 
-    /// Gives the decisions that the judge came to.
-    fn append_event(&mut self, place: Appending, draft: Draft) -> Vec<EventId> {
+    /// Gives the event as it was appended, and the decisions that the judge came to.
+    fn append_event(&mut self, place: Appending, draft: Draft) -> (What, Vec<EventId>) {
         let Appending { id, at, recorded, log, raw, judging } = place;
         let source = draft.event.source.clone();
         let process = draft.event.identity.process_key().map(|key| key.id());
@@ -329,13 +328,13 @@ impl<'r> Preparer<'r> {
         }
         let no = self.places.log(log, &mut self.chunk.new_logs);
         let event = Some(EventEntry { id, at, source, raw });
-        self.chunk.entries.push(Entry { log: no, fact: Prepared::unhashed(&fact), event });
+        self.chunk.push(&fact, no, event);
         let is_decision = |(id, derived): &(EventId, Derived)| matches!(derived.what, What::Decision(_)).then_some(*id);
         let decisions = derived.iter().filter_map(is_decision).collect();
         for (id, by_judge) in derived {
             self.append_derived(id, by_judge, Some(log), recorded);
         }
-        decisions
+        (fact.what, decisions)
     }
 
     /// Appends what a judge derived: to the log of the event, or, where it is a step of a response that was asked for
@@ -350,7 +349,7 @@ impl<'r> Preparer<'r> {
         let fact = engine_fact(id, derived.at, recorded, Basis::Derived, derived.what);
         let fact = Fact { process: derived.process, ..fact };
         let log = self.places.log(log, &mut self.chunk.new_logs);
-        self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
+        self.chunk.push(&fact, log, None);
     }
 
     /// Appends how far responses have come.
@@ -380,7 +379,7 @@ impl<'r> Preparer<'r> {
         let id = EventId::derive(at, &[b"rules", self.places.run(log).as_str().as_bytes(), &rules]);
         let fact = engine_fact(id, at, recorded, Basis::Derived, what);
         let log = self.places.log(log, &mut self.chunk.new_logs);
-        self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
+        self.chunk.push(&fact, log, None);
     }
 
     fn close_at_exit(&mut self, draft: &Draft, at: EventTime, recorded: EventTime) {
@@ -393,7 +392,7 @@ impl<'r> Preparer<'r> {
             let fact = engine_fact(id, at, recorded, Basis::Derived, What::BindingEnded(end));
             let log = self.places.of(&run);
             let log = self.places.log(log, &mut self.chunk.new_logs);
-            self.chunk.entries.push(Entry { log, fact: Prepared::new(&fact), event: None });
+            self.chunk.push(&fact, log, None);
         }
     }
 
@@ -416,10 +415,9 @@ impl<'r> Preparer<'r> {
         result.source = Some(loss.source.clone());
         result.context_dropped.clone_from(&row.context);
         let fact = gap(loss, &identity, recorded);
-        let prepared = Prepared::new(&fact);
         for place in touched {
             let log = self.places.log(place, &mut self.chunk.new_logs);
-            self.chunk.entries.push(Entry { log, fact: prepared.clone(), event: None });
+            self.chunk.push(&fact, log, None);
         }
         self.totals.loss_records += 1;
         self.report(result);

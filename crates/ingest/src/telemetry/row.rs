@@ -2,8 +2,7 @@
 
 use crate::receivers::DetectedFormat;
 use agentprov_model::telemetry::RuntimeIdentity;
-use agentprov_model::{EventId, EventType, RunId, SourceName};
-use std::sync::Arc;
+use agentprov_model::{EventId, EventType, ResolutionState, RunId, SourceName, TelemetryEvent};
 
 /// What became of a line.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -42,7 +41,7 @@ pub struct RowResult {
     /// Id of its fact.
     pub event_id: Option<EventId>,
     /// The log that its fact is in.
-    pub log: Option<Arc<RunId>>,
+    pub log: Option<RunId>,
     /// Type of its event.
     pub event_type: Option<EventType>,
     /// Source of its event.
@@ -83,6 +82,17 @@ impl RowResult {
         }
     }
 
+    /// With what the event says of itself.
+    pub(super) fn about(mut self, told: TelemetryEvent) -> Self {
+        self.event_type = Some(told.event_type());
+        self.correlation_method = Some(told.correlation.method_name());
+        self.bound = told.correlation.state == ResolutionState::Bound;
+        self.source = Some(told.source);
+        self.raw_event_id = told.native_id;
+        self.identity = IdentityKeys::of(told.identity);
+        self
+    }
+
     pub(super) fn because(mut self, why: impl Into<String>) -> Self {
         self.error = Some(why.into());
         self
@@ -100,9 +110,9 @@ pub struct IdentityKeys {
 }
 
 impl IdentityKeys {
-    pub(super) fn of(identity: &RuntimeIdentity) -> Self {
-        let RuntimeIdentity { pid, tgid, ppid, .. } = *identity;
-        Self { pid, tgid, ppid, cgroup: identity.cgroup.clone(), container: identity.container.clone() }
+    pub(super) fn of(identity: RuntimeIdentity) -> Self {
+        let RuntimeIdentity { pid, tgid, ppid, cgroup, container, .. } = identity;
+        Self { pid, tgid, ppid, cgroup, container }
     }
 
     /// Names of those that the row has.

@@ -4,7 +4,7 @@
 //! equal sums mean equal sets, up to chance of 2^-128.
 
 use crate::error::StoreError;
-use crate::prepared::Prepared;
+use crate::outline::Outline;
 use crate::reader::Reader;
 use crate::{RunNo, postings};
 use agentprov_model::ids::EVENT_TIME_SHIFT;
@@ -38,7 +38,7 @@ fn posting_record(kind: u8, key: u64, seq: u64) -> u128 {
 
 impl IndexDigest {
     /// Adds what the indexes must hold for a fact.
-    pub(super) fn add_fact(&mut self, seq: u64, fact: &Prepared) {
+    pub(super) fn add_fact(&mut self, seq: u64, fact: &Outline) {
         let low = fact.at.as_nanos() & ((1 << EVENT_TIME_SHIFT) - 1);
         self.events = self.events.wrapping_add(event_record(fact.id.as_bytes(), low, seq));
         for &(kind, key) in &fact.keys {
