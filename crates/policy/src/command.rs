@@ -124,7 +124,7 @@ impl WordPattern {
         (!words.is_empty()).then_some(Self { words })
     }
 
-    /// True where the command fits.
+    /// True where the command, as [`commands`] gives it, fits.
     pub fn matches(&self, command: &[String]) -> bool {
         let Some((program, wanted)) = self.words.split_first() else { return false };
         let Some((name, arguments)) = command.split_first() else { return false };

@@ -274,14 +274,15 @@ mod tests {
                 .flat_map(|paths| places.iter().map(move |place| (paths, place)))
                 .flat_map(|(paths, place)| commands.iter().map(move |command| (paths, place, command)))
             {
-                let mut event =
-                    PolicyEvent { event_type: kind.into(), reads: true, writes: true, ..PolicyEvent::default() };
+                let mut event = PolicyEvent { event_type: kind.into(), ..PolicyEvent::default() };
                 event.paths = paths.iter().map(|path| OsBytes::from(*path)).collect();
                 event.args = command.iter().map(|word| (*word).to_owned()).collect();
                 if let Some(place) = place {
                     event.take_destination(place);
                 }
-                events.push(event);
+                for (reads, writes, tainted) in [(true, true, false), (true, false, true), (false, true, true)] {
+                    events.push(PolicyEvent { reads, writes, tainted, ..event.clone() });
+                }
             }
         }
         events

@@ -1,7 +1,7 @@
 //! Opening: newer schemas, foreign files, first use by many at once, a key that is gone.
 
 use crate::fixture::{Place, append};
-use agentprov_store::{Store, StoreError};
+use agentprov_store::{Store, StoreError, fsck};
 
 #[test]
 fn a_newer_schema_is_refused_and_left_alone() {
@@ -13,6 +13,22 @@ fn a_newer_schema_is_refused_and_left_alone() {
         assert!(matches!(opened, Err(StoreError::Newer { .. })), "{opened:?}");
     }
     assert!(std::fs::read(place.database()).expect("bytes") == before, "a refused store is not written to");
+}
+
+#[test]
+fn a_database_keeps_the_pages_it_was_made_with() {
+    let page_bytes =
+        |place: &Place| -> i64 { place.sql().pragma_query_value(None, "page_size", |row| row.get(0)).expect("a size") };
+    let place = Place::new();
+    append(&place.store(), "r", "s", 0..600).expect("facts");
+    assert_eq!(page_bytes(&place), 8192);
+    let smaller = "PRAGMA journal_mode = delete; PRAGMA page_size = 4096; VACUUM; PRAGMA journal_mode = wal";
+    place.sql().execute_batch(smaller).expect("pages as they were once");
+    append(&place.store(), "r", "s", 600..900).expect("facts");
+    assert_eq!(page_bytes(&place), 4096);
+    let report = fsck::check(&place.store(), &mut |_, _| {}).expect("a check");
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+    assert_eq!(report.facts, 900);
 }
 
 #[test]
