@@ -49,16 +49,6 @@ impl PreparedList {
         self.facts.push((Outline::of(fact), self.bodies.len()));
     }
 
-    /// Facts in it.
-    pub fn len(&self) -> usize {
-        self.facts.len()
-    }
-
-    /// True where none is in it.
-    pub fn is_empty(&self) -> bool {
-        self.facts.is_empty()
-    }
-
     /// Length of all bodies.
     pub fn body_bytes(&self) -> usize {
         self.bodies.len()
