@@ -48,6 +48,9 @@ pub enum StoreError {
     /// Rows that contradict each other.
     #[error("the store is damaged: {0}")]
     Damaged(String),
+    /// Facts could not be packed, for want of memory.
+    #[error("pack facts: {0}")]
+    Pack(#[source] std::io::Error),
     /// SQLite failed.
     #[error("database: {0}")]
     Sqlite(#[source] rusqlite::Error),
@@ -93,7 +96,7 @@ impl StoreError {
             Self::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen) => {
                 "check who may read and write the file, or choose another store with --data-dir".into()
             }
-            Self::Key { .. } | Self::Sqlite(_) | Self::Io { .. } => return None,
+            Self::Key { .. } | Self::Pack(_) | Self::Sqlite(_) | Self::Io { .. } => return None,
         })
     }
 

@@ -1,4 +1,5 @@
-//! All facts of a type or with a key, for what is derived anew from them.
+//! All facts of a type or with a key, for what is derived anew from them by steps of the schema. Those come before the
+//! step that brings packs, so that every fact has a row of its own.
 
 use crate::error::StoreError;
 use crate::{RunNo, position, postings};

@@ -10,6 +10,7 @@
 //! - Indexes and counts are pure functions of facts: [`fsck`] computes them anew and compares.
 
 pub mod blobs;
+mod bodies;
 pub mod error;
 mod facts_of_type;
 pub mod fsck;
@@ -20,6 +21,7 @@ pub mod location;
 pub mod migrations;
 mod moments;
 mod outline;
+mod pack;
 pub mod postings;
 pub mod prepared;
 pub mod queue;

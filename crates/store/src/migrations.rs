@@ -1,12 +1,12 @@
 //! The schema, as a list of steps. A step is never changed once released; a new one is added.
 
 use crate::error::StoreError;
-use crate::{late_tallies, version_runs};
+use crate::{late_tallies, pack, version_runs};
 use rusqlite::Connection;
 use std::path::Path;
 
 /// SQL of each step; after step `n` the database has `user_version` n + 1.
-const STEPS: &[&str] = &[STEP_1, STEP_2, version_runs::SCHEMA, NO_SQL, NO_SQL];
+const STEPS: &[&str] = &[STEP_1, STEP_2, version_runs::SCHEMA, NO_SQL, NO_SQL, pack::SCHEMA];
 /// The step after which the entries for what was recorded before have to be made.
 const VERSION_RUNS: i64 = 3;
 /// The step that counts the versions without a process of what was recorded before.

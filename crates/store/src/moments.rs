@@ -26,6 +26,8 @@ impl Moments {
     /// What the question gives, or what SQLite says.
     pub fn ask<T>(&self, question: impl FnOnce(&Reader) -> Result<T, StoreError>) -> Result<T, StoreError> {
         run(self.reader.connection(), "BEGIN")?;
+        // It may be another one now.
+        self.reader.unpacked().forget();
         let answer = question(&self.reader);
         run(self.reader.connection(), "COMMIT")?;
         answer

@@ -1,16 +1,18 @@
 //! Reading: one snapshot of the store, for as long as the reader lives.
 
+use crate::bodies::bytes_of;
 use crate::error::StoreError;
 use crate::ledger::LedgerEntry;
+use crate::pack::Unpacked;
 use crate::store::Store;
 use crate::tail::TILE;
-use crate::{RunNo, Seq, position, postings, seq_of, version_runs};
+use crate::{RunNo, Seq, position, postings, version_runs};
 use agentprov_log::Hash;
 use agentprov_model::ids::EVENT_TIME_SHIFT;
 use agentprov_model::index::{CountGroup, IndexKey, KeyKind};
 use agentprov_model::{ContentId, EventId, EventTime, Fact, OsBytes, RunId};
 use rusqlite::{Connection, OptionalExtension, Row};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 
 /// Reads a store.
@@ -19,6 +21,8 @@ pub struct Reader {
     connection: Connection,
     /// Look-ups in the postings of a run.
     look_ups: Cell<u64>,
+    /// The pack that was asked last: who asks for facts in their order unpacks each once.
+    unpacked: RefCell<Unpacked>,
 }
 
 /// A run as the store knows it.
@@ -38,7 +42,7 @@ pub struct RunRow {
     pub frontier: Vec<u8>,
     /// Signed note over (size, root).
     pub checkpoint: String,
-    /// Bytes of fact bodies.
+    /// Bytes that fact bodies take in the database.
     pub body_bytes: u64,
     /// When its bodies were removed.
     pub removed: Option<EventTime>,
@@ -67,7 +71,7 @@ impl Reader {
         // A deferred transaction takes its snapshot at the first read and holds it.
         connection.execute_batch("BEGIN")?;
         let _: i64 = connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0))?;
-        Ok(Self { store, connection, look_ups: Cell::new(0) })
+        Ok(Self { store, connection, look_ups: Cell::new(0), unpacked: RefCell::default() })
     }
 
     /// The store read from.
@@ -77,6 +81,10 @@ impl Reader {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(crate) fn unpacked(&self) -> RefMut<'_, Unpacked> {
+        self.unpacked.borrow_mut()
     }
 
     /// Every run, newest first.
@@ -108,75 +116,6 @@ impl Reader {
         let sql = format!("SELECT {RUN_COLUMNS} FROM run WHERE no = ?1");
         let row = self.connection.prepare_cached(&sql)?.query_row([no.0], run_row).optional()?;
         row.map(RawRun::parse).transpose()
-    }
-
-    /// One past the last place at which the run has a body or a leaf hash. Unlike the size in its row, which whoever edits
-    /// the database can set to anything, this is no more than what is there.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn extent(&self, run: RunNo) -> Result<u64, StoreError> {
-        let bounds = [position(run, 0), position(RunNo(run.0 + 1), 0)];
-        let last = |sql: &str| -> Result<Option<i64>, StoreError> {
-            Ok(self.connection.prepare_cached(sql)?.query_row(bounds, |row| row.get(0))?)
-        };
-        let body = last("SELECT max(pos) FROM fact WHERE pos >= ?1 AND pos < ?2")?;
-        let tile = last("SELECT max(pos) FROM leaf WHERE pos >= ?1 AND pos < ?2")?;
-        let bodies = body.map_or(0, |pos| seq_of(pos) + 1);
-        Ok(bodies.max(tile.map_or(0, |pos| (seq_of(pos) + 1).saturating_mul(256))))
-    }
-
-    /// The stored bytes of a fact.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn body(&self, run: RunNo, seq: Seq) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT body FROM fact WHERE pos = ?1")?
-            .query_row([position(run, seq)], |row| Ok(bytes_of(row.get_ref(0)?).to_vec()))
-            .optional()?)
-    }
-
-    /// A fact.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] when it is missing or does not parse.
-    pub fn fact(&self, run: RunNo, seq: Seq) -> Result<Fact, StoreError> {
-        let mut statement = self.connection.prepare_cached("SELECT body FROM fact WHERE pos = ?1")?;
-        let parsed = statement
-            .query_row([position(run, seq)], |row| Ok(Fact::from_body(bytes_of(row.get_ref(0)?))))
-            .optional()?;
-        match parsed {
-            Some(Ok(fact)) => Ok(fact),
-            Some(Err(error)) => Err(StoreError::Damaged(format!("fact {seq} does not parse: {error}"))),
-            None => Err(StoreError::Damaged(format!("fact {seq} is missing"))),
-        }
-    }
-
-    /// Calls `visit` with the stored bytes of the facts in `[from, to)`, in order; it may stop early by `false`.
-    ///
-    /// # Errors
-    /// What SQLite says, or what `visit` returns.
-    pub fn bodies<E: From<StoreError>>(
-        &self,
-        run: RunNo,
-        from: Seq,
-        to: Seq,
-        mut visit: impl FnMut(Seq, &[u8]) -> Result<bool, E>,
-    ) -> Result<(), E> {
-        let sql = "SELECT pos, body FROM fact WHERE pos >= ?1 AND pos < ?2 ORDER BY pos";
-        let mut statement = self.connection.prepare_cached(sql).map_err(StoreError::from)?;
-        let bounds = [position(run, from), position(run, to)];
-        let mut rows = statement.query(bounds).map_err(StoreError::from)?;
-        while let Some(row) = rows.next().map_err(StoreError::from)? {
-            let seq = seq_of(row.get(0).map_err(StoreError::from)?);
-            let body = row.get_ref(1).map_err(StoreError::from)?;
-            if !visit(seq, bytes_of(body))? {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// Leaf hashes of one tile of 256, 32 bytes each; empty where the tile is missing.
@@ -476,12 +415,6 @@ fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     let steps = i64::from_be_bytes([0, 0, id[0], id[1], id[2], id[3], id[4], id[5]]);
     let at = EventTime::from_nanos((steps << EVENT_TIME_SHIFT) | low);
     Ok(EventRow { position: Position { at, seq: seq as u64 }, id: EventId::from_bytes(id) })
-}
-
-/// The bytes of a value. We write blobs only; whoever edits the database may leave text, whose bytes then fail the
-/// leaf check, or a number or nothing, which have no bytes.
-fn bytes_of(value: rusqlite::types::ValueRef<'_>) -> &[u8] {
-    value.as_bytes().unwrap_or_default()
 }
 
 /// A text, with bytes that are no text replaced: a head that was edited must come out as a bad head, not as a failed read.

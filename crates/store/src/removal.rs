@@ -13,7 +13,7 @@ use rusqlite::OptionalExtension;
 pub struct Freed {
     /// Facts whose bodies are gone.
     pub facts: u64,
-    /// Bytes of those bodies.
+    /// Bytes that those bodies took in the database.
     pub body_bytes: u64,
     /// Blobs that no other run needed.
     pub blobs: u64,
@@ -107,8 +107,10 @@ fn drop_rows(connection: &rusqlite::Connection, run: RunNo) -> Result<Freed, Sto
     let body_bytes: i64 =
         connection.query_row("SELECT body_bytes FROM run WHERE no = ?1", [run.0], |row| row.get(0))?;
     let bounds = [position(run, 0), position(RunNo(run.0 + 1), 0)];
-    let facts = connection.execute("DELETE FROM fact WHERE pos >= ?1 AND pos < ?2", bounds)?;
-    connection.execute("DELETE FROM event WHERE run = ?1", [run.0])?;
+    connection.execute("DELETE FROM fact WHERE pos >= ?1 AND pos < ?2", bounds)?;
+    connection.execute("DELETE FROM pack WHERE pos >= ?1 AND pos < ?2", bounds)?;
+    // One for each body.
+    let facts = connection.execute("DELETE FROM event WHERE run = ?1", [run.0])?;
     connection.execute("DELETE FROM posting WHERE run = ?1", [run.0])?;
     connection.execute("DELETE FROM segment WHERE run = ?1", [run.0])?;
     connection.execute("DELETE FROM tally WHERE run = ?1", [run.0])?;

@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::outline::Outline;
+use crate::pack::Editor;
 use crate::reader::Reader;
 use crate::writer::{Batch, Writer};
 use crate::{RunNo, Seq, position, postings};
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 /// What pruning took out of a log.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
-    /// Bytes of the bodies.
+    /// Bytes that the bodies took in the database.
     pub body_bytes: u64,
     /// What the events had added to the window counts.
     pub windows: BTreeMap<String, u64>,
@@ -30,17 +31,19 @@ impl Batch<'_> {
     pub fn prune(&mut self, run: RunNo, leaves: &LeafSet, contents: &[ContentId]) -> Result<Taken, StoreError> {
         let mut taken = Taken::default();
         let mut counts: BTreeMap<(u8, String), u64> = BTreeMap::new();
+        let (connection, packer) = self.connection_and_packer();
+        let mut packs = Editor::new(connection, packer);
         for seq in leaves.iter() {
-            let body: Option<Vec<u8>> = self
-                .connection()
+            let pos = position(run, seq);
+            let own: Option<Vec<u8>> = connection
                 .prepare_cached("DELETE FROM fact WHERE pos = ?1 RETURNING body")?
-                .query_row([position(run, seq)], |row| row.get(0))
+                .query_row([pos], |row| row.get(0))
                 .optional()?;
-            let Some(body) = body else { continue };
-            taken.body_bytes += body.len() as u64;
-            let fact = Fact::from_body(&body).map_err(|error| StoreError::Damaged(format!("fact {seq}: {error}")))?;
+            taken.body_bytes += own.as_ref().map_or(0, |body| body.len() as u64);
+            let Some(body) = own.as_deref().map_or_else(|| packs.take(pos), |own| Ok(Some(own)))? else { continue };
+            let fact = Fact::from_body(body).map_err(|error| StoreError::Damaged(format!("fact {seq}: {error}")))?;
             let outline = Outline::of(&fact);
-            self.connection()
+            connection
                 .prepare_cached("DELETE FROM event WHERE run = ?1 AND id = ?2")?
                 .execute((run.0, fact.id.as_bytes()))?;
             for count in outline.all_counts() {
@@ -50,6 +53,7 @@ impl Batch<'_> {
                 *counts.entry((count.group as u8, count.name.into_owned())).or_default() += 1;
             }
         }
+        taken.body_bytes += packs.finish()?;
         self.lower_counts(run, &counts)?;
         postings::remove(self.connection(), run, leaves)?;
         self.connection()

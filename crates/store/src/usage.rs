@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Cost of a run.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct RunUsage {
-    /// Bytes of fact bodies.
+    /// Bytes that fact bodies take in the database.
     pub body_bytes: u64,
     /// Bytes on disk of blobs that only this run uses.
     pub own_blob_bytes: u64,

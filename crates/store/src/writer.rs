@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::ledger::{LedgerEntry, LedgerEvent};
 use crate::outline::KeptContent;
+use crate::pack::{self, Packer, Pending};
 use crate::postings::{self, Posting};
 use crate::prepared::Ready;
 use crate::state_head::{self, StateHead};
@@ -48,6 +49,7 @@ pub struct Writer {
     tails: BTreeMap<RunNo, Tail>,
     generation: Option<i64>,
     durability: Option<Durability>,
+    packer: Packer,
 }
 
 /// One transaction being built.
@@ -56,6 +58,7 @@ pub struct Batch<'w> {
     inserts: Inserts<'w>,
     store: &'w Store,
     tails: &'w mut BTreeMap<RunNo, Tail>,
+    packer: &'w mut Packer,
     touched: BTreeMap<RunNo, Touched>,
     ledger: Vec<(RunNo, LedgerEntry)>,
     seals: Vec<(RunNo, RunId, AttemptNo)>,
@@ -65,6 +68,7 @@ pub struct Batch<'w> {
 struct Inserts<'w> {
     event: CachedStatement<'w>,
     fact: CachedStatement<'w>,
+    pack: CachedStatement<'w>,
 }
 
 impl<'w> Inserts<'w> {
@@ -73,7 +77,26 @@ impl<'w> Inserts<'w> {
             event: connection
                 .prepare_cached("INSERT OR IGNORE INTO event (run, id, low, seq) VALUES (?1, ?2, ?3, ?4)")?,
             fact: connection.prepare_cached("INSERT INTO fact (pos, body) VALUES (?1, ?2)")?,
+            pack: connection.prepare_cached("INSERT INTO pack (pos, span, lines) VALUES (?1, ?2, ?3)")?,
         })
+    }
+
+    /// Writes what waits to be packed; gives the bytes that it takes.
+    fn write_pending(&mut self, run: RunNo, pending: &mut Pending, packer: &mut Packer) -> Result<u64, StoreError> {
+        let bytes = if pending.is_worth_it() {
+            let frame = packer.pack(pending.lines())?;
+            self.pack.execute((position(run, pending.first()), pending.span() as i64, frame))?;
+            frame.len()
+        } else {
+            let mut bytes = 0;
+            for (seq, body) in pending.bodies() {
+                self.fact.execute((position(run, seq), body))?;
+                bytes += body.len();
+            }
+            bytes
+        };
+        pending.clear();
+        Ok(bytes as u64)
     }
 }
 
@@ -82,7 +105,15 @@ impl<'w> Inserts<'w> {
 struct Touched {
     postings: Vec<Posting>,
     tallies: Tallies,
+    pending: Pending,
     body_bytes: u64,
+}
+
+/// Where the body of a fact goes.
+#[derive(Clone, Copy)]
+enum Place {
+    Own,
+    Pack,
 }
 
 impl Writer {
@@ -93,7 +124,15 @@ impl Writer {
         connection.pragma_update(None, "cache_size", -8_192)?;
         // Merging postings reads all of a run: mapped, that would stay resident.
         connection.pragma_update(None, "mmap_size", 0)?;
-        Ok(Self { store, connection, signer, tails: BTreeMap::new(), generation: None, durability: None })
+        Ok(Self {
+            store,
+            connection,
+            signer,
+            tails: BTreeMap::new(),
+            generation: None,
+            durability: None,
+            packer: Packer::default(),
+        })
     }
 
     /// The store written to.
@@ -163,6 +202,7 @@ impl Writer {
             inserts: Inserts::prepare(&self.connection)?,
             store: &self.store,
             tails: &mut self.tails,
+            packer: &mut self.packer,
             touched: BTreeMap::new(),
             ledger: Vec::new(),
             seals: Vec::new(),
@@ -273,7 +313,20 @@ impl Batch<'_> {
     /// # Errors
     /// What SQLite says, for example a full disk.
     pub fn append<'p>(&mut self, run: RunNo, fact: impl Into<Ready<'p>>) -> Result<Appended, StoreError> {
-        let Ready { outline: fact, body, leaf } = fact.into();
+        self.add(run, fact.into(), Place::Own)
+    }
+
+    /// The same for a fact that is one of very many: it is packed together with its neighbours, so that it takes a sixth of
+    /// the room; who reads it unpacks them all.
+    ///
+    /// # Errors
+    /// As [`Batch::append`].
+    pub fn append_packed<'p>(&mut self, run: RunNo, fact: impl Into<Ready<'p>>) -> Result<Appended, StoreError> {
+        self.add(run, fact.into(), Place::Pack)
+    }
+
+    fn add(&mut self, run: RunNo, fact: Ready<'_>, place: Place) -> Result<Appended, StoreError> {
+        let Ready { outline: fact, body, leaf } = fact;
         let seq = self.tail(run)?.frontier.size();
         let low = fact.at.as_nanos() & ((1 << EVENT_TIME_SHIFT) - 1);
         let inserted = self.inserts.event.execute((run.0, fact.id.as_bytes(), low, seq as i64))?;
@@ -284,17 +337,30 @@ impl Batch<'_> {
                 .query_row((run.0, fact.id.as_bytes()), |row| row.get(0))?;
             return Ok(Appended::Known(known as u64));
         }
-        self.inserts.fact.execute((position(run, seq), body))?;
         self.tail(run)?.push(leaf);
+        self.write_body(run, seq, body, place)?;
         for content in &fact.contents {
             self.use_content(run, content)?;
         }
         fact.versions.write(self.connection, run)?;
         let touched = self.touched.entry(run).or_default();
-        touched.body_bytes += body.len() as u64;
         touched.postings.extend(fact.keys.iter().map(|&(kind, key)| Posting { kind, key, seq }));
         touched.tallies.add(fact);
         Ok(Appended::New(seq))
+    }
+
+    fn write_body(&mut self, run: RunNo, seq: Seq, body: &[u8], place: Place) -> Result<(), StoreError> {
+        let touched = self.touched.entry(run).or_default();
+        if matches!(place, Place::Own) || !pack::fits(body) {
+            self.inserts.fact.execute((position(run, seq), body))?;
+            touched.body_bytes += body.len() as u64;
+            return Ok(());
+        }
+        if touched.pending.is_full() || !touched.pending.is_followed_by(seq) {
+            touched.body_bytes += self.inserts.write_pending(run, &mut touched.pending, self.packer)?;
+        }
+        touched.pending.push(seq, body);
+        Ok(())
     }
 
     fn use_content(&self, run: RunNo, content: &KeptContent) -> Result<(), StoreError> {
@@ -339,6 +405,10 @@ impl Batch<'_> {
         self.connection
     }
 
+    pub(crate) fn connection_and_packer(&mut self) -> (&Connection, &mut Packer) {
+        (self.connection, self.packer)
+    }
+
     /// Writes everything that depends on the whole batch; gives the new ledger head where there is one.
     fn finish(mut self, signer: &SignerKey) -> Result<Option<StateHead>, StoreError> {
         let touched = std::mem::take(&mut self.touched);
@@ -356,7 +426,8 @@ impl Batch<'_> {
         if self.ledger.is_empty() { Ok(None) } else { self.finish_ledger(signer).map(Some) }
     }
 
-    fn finish_run(&mut self, run: RunNo, added: Touched, signer: &SignerKey) -> Result<(), StoreError> {
+    fn finish_run(&mut self, run: RunNo, mut added: Touched, signer: &SignerKey) -> Result<(), StoreError> {
+        added.body_bytes += self.inserts.write_pending(run, &mut added.pending, self.packer)?;
         postings::add_segment(self.connection, run, added.postings)?;
         let mut tally = self.connection.prepare_cached(
             "INSERT INTO tally (run, grp, name, count) VALUES (?1, ?2, ?3, ?4)

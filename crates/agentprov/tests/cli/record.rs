@@ -64,8 +64,22 @@ fn a_terminal_stays_a_terminal_and_is_resized_and_interrupted_as_ever() {
 #[test]
 fn an_interrupt_reaches_the_command_once_and_the_run_says_what_happened() {
     let place = Place::new();
-    let script = "trap 'echo caught >>caught; exit 5' INT; touch ready; while :; do sleep 0.05; done";
-    let mut child = place.command(["record", "-q", "--run", "i", "--", "sh", "-c", script]).spawn().expect("runs");
+    let script = "trap 'echo caught >>caught; exit 5' INT; touch ready; n=0; while [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done";
+    // Tests that were started in the background ignore the signal, and a shell that began so can't trap it.
+    let mut command = Command::new("env");
+    command.args([
+        "--default-signal=INT",
+        crate::place::PROGRAM,
+        "record",
+        "-q",
+        "--run",
+        "i",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]);
+    let mut child = place.surround(&mut command).spawn().expect("runs");
     wait_for(&place, "ready");
     signal(child.id(), "INT");
     let status = child.wait().expect("it ends");

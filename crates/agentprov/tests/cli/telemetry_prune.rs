@@ -136,6 +136,42 @@ fn what_nobody_says_is_gone_is_missing() {
 }
 
 #[test]
+fn facts_in_packs_are_verified_and_pruned_like_others() {
+    let place = place(400);
+    let first = "(SELECT min(pos) FROM pack)";
+    let verified = |change: &str, reasons: &[&str]| {
+        let held = "CREATE TABLE held AS SELECT * FROM pack; ";
+        sql(&place, &format!("{held}{change}"));
+        let said = place.run(["verify", "R"]);
+        assert_eq!(said.status, 1, "{change}: {}", said.stdout);
+        assert!(reasons.iter().all(|reason| said.stdout.contains(reason)), "{change}: {}", said.stdout);
+        sql(&place, "DELETE FROM pack; INSERT INTO pack SELECT * FROM held; DROP TABLE held");
+        place.run(["verify", "R"]).ok();
+    };
+    assert!(sql(&place, "SELECT count(*) FROM pack").parse::<u64>().expect("a number") > 2);
+    verified(&format!("UPDATE pack SET lines = zeroblob(20) WHERE pos = {first}"), &["altered-fact"]);
+    verified(&format!("DELETE FROM pack WHERE pos = {first}"), &["missing-body"]);
+    let other = "(SELECT lines FROM pack ORDER BY pos LIMIT 1 OFFSET 1)";
+    verified(&format!("UPDATE pack SET lines = {other} WHERE pos = {first}"), &["duplicate"]);
+    let forged = "INSERT INTO fact SELECT pos + 2, CAST('{}' AS BLOB) FROM pack LIMIT 1";
+    sql(&place, forged);
+    assert!(place.run(["verify", "R"]).stdout.contains("altered-fact"));
+    sql(&place, "DELETE FROM fact WHERE body = CAST('{}' AS BLOB)");
+
+    let bytes = |place: &Place| sql(place, "SELECT body_bytes FROM run WHERE id = 'R'").parse::<u64>().expect("bytes");
+    let before = bytes(&place);
+    let document = prune(&place, &["--run", "R", "--max-delete", "333"]);
+    assert_eq!(numbers(&document), [401, 333, 1]);
+    assert!(bytes(&place) < before);
+    assert_eq!(place.events("R", &[]).len(), 68);
+    place.run(["verify", "R"]).ok();
+    place.run(["fsck"]).ok();
+    place.run(["rm", "R", "--reason", "over"]).ok();
+    assert_eq!(sql(&place, "SELECT count(*) FROM pack"), "0");
+    place.run(["verify", "--all"]).ok();
+}
+
+#[test]
 fn a_forged_statement_is_refused() {
     let place = place(5);
     prune(&place, &["--max-delete", "2"]);

@@ -213,7 +213,7 @@ fn append(
             Some(run) => run,
             None => *slot.insert(batch.open_run(&log.run)?),
         };
-        let outcome = batch.append(run, fact)?;
+        let outcome = batch.append_packed(run, fact)?;
         if let (Appended::New(leaf), Some(event)) = (outcome, &entry.event)
             && let Some(bytes) = event.raw.clone().and_then(|place| kept.get(place))
             && let Some(rows) = raw.get_mut(entry.log)

@@ -4,6 +4,7 @@ mod append;
 mod damage;
 mod fixture;
 mod look_up;
+mod packs;
 mod queue;
 mod schema;
 mod version_runs;

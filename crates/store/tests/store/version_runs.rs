@@ -87,7 +87,8 @@ fn a_store_from_before_the_index_gets_it_when_it_is_opened() {
     let place = Place::new();
     drop(filled(&place));
     let sql = place.sql();
-    sql.execute_batch("DROP TABLE version_run; DROP TABLE workspace; PRAGMA user_version = 2").expect("an older store");
+    sql.execute_batch("DROP TABLE version_run; DROP TABLE workspace; DROP TABLE pack; PRAGMA user_version = 2")
+        .expect("an older store");
     drop(sql);
     let store = place.store();
     assert_indexed(&store);
@@ -105,7 +106,8 @@ fn versions_without_a_process_are_counted_and_were_not_always() {
     let at_append = counted(&filled(&place));
     assert_eq!(at_append.concat(), [("file_write".to_owned(), 1)], "one version of the three runs has none");
     let sql = place.sql();
-    sql.execute_batch("DELETE FROM tally WHERE grp = 6; PRAGMA user_version = 3").expect("an older store");
+    sql.execute_batch("DELETE FROM tally WHERE grp = 6; DROP TABLE pack; PRAGMA user_version = 3")
+        .expect("an older store");
     drop(sql);
     let store = place.store();
     assert_eq!(counted(&store), at_append);
