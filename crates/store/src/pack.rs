@@ -1,6 +1,6 @@
 //! Many bodies in one row.
 //!
-//! Facts of telemetry come in bulk and are much alike: neighbours that are packed together take a sixth of the room, and
+//! Facts of telemetry come in bulk and are much alike: neighbours that are packed together take an eighth of the room, and
 //! the processor less time than writing them one by one. A pack is a zstd frame over lines, one for each of `span` facts
 //! from `pos` on: the body, or nothing where that was taken out on purpose. A body is compact JSON, which has no line
 //! feed of its own.

@@ -316,7 +316,7 @@ impl Batch<'_> {
         self.add(run, fact.into(), Place::Own)
     }
 
-    /// The same for a fact that is one of very many: it is packed together with its neighbours, so that it takes a sixth of
+    /// The same for a fact that is one of very many: it is packed together with its neighbours, so that it takes a fraction of
     /// the room; who reads it unpacks them all.
     ///
     /// # Errors
