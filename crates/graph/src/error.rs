@@ -1,6 +1,6 @@
 //! What can go wrong with a query.
 
-use agentprov_store::StoreError;
+use agentprov_store::{RunRow, StoreError};
 
 /// Failure of a query.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,8 @@ pub enum GraphError {
         name: String,
         /// The nearest name that exists.
         suggestion: Option<String>,
+        /// The run in which it was looked for, where it was one.
+        run: Option<String>,
     },
     /// The store holds no runs at all.
     #[error("the store at {0} holds no runs")]
@@ -47,16 +49,33 @@ pub enum GraphError {
 }
 
 impl GraphError {
+    /// Nothing in the run has that name.
+    pub(crate) fn not_in(run: &RunRow, kind: &'static str, name: impl Into<String>) -> Self {
+        Self::NotFound { kind, name: name.into(), suggestion: None, run: Some(run.id.to_string()) }
+    }
+
+    /// With the nearest name that exists.
+    pub(crate) fn but_near(mut self, near: Option<String>) -> Self {
+        if let Self::NotFound { suggestion, .. } = &mut self {
+            *suggestion = near;
+        }
+        self
+    }
+
     /// The next step for the user, where one is known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotFound { kind: "run", .. } => Some("list them with: agentprov runs".into()),
-            Self::NotFound { kind: "file", .. } => Some("files that the run changed: agentprov show RUN".into()),
+            Self::NotFound { kind: "file", run, .. } => {
+                Some(format!("files that the run changed: agentprov show {}", run.as_deref().unwrap_or("RUN")))
+            }
             Self::NotFound { kind: "event type", .. } => {
                 let names: Vec<&str> = agentprov_model::EventType::ALL.iter().map(|kind| kind.name()).collect();
                 Some(format!("there are: {}", names.join(" ")))
             }
-            Self::NotFound { .. } => Some("ids of the run: agentprov timeline --run RUN".into()),
+            Self::NotFound { run, .. } => {
+                Some(format!("ids of the run: agentprov timeline --run {}", run.as_deref().unwrap_or("RUN")))
+            }
             Self::NoRuns(_) => Some("record something first: agentprov record -- CMD".into()),
             Self::Removed { .. } => Some("its tombstone is checked by: agentprov verify".into()),
             Self::Store(error) => error.hint(),

@@ -159,11 +159,7 @@ const NOT_STARTED: i32 = 125;
 /// [`GraphError::NotFound`] for an attempt that the run does not have, or what the store says.
 pub fn record_manifest(reader: &Reader, run: &RunRow, no: AttemptNo) -> Result<RecordManifest, GraphError> {
     let scopes = Scopes::load(reader, run)?;
-    let scope = scopes.of(no).ok_or_else(|| GraphError::NotFound {
-        kind: "attempt",
-        name: no.to_string(),
-        suggestion: None,
-    })?;
+    let scope = scopes.of(no).ok_or_else(|| GraphError::not_in(run, "attempt", no.to_string()))?;
     let attempt = &scope.attempt;
     let started = &attempt.started;
     let table = ProcessTable::load(reader, run)?;

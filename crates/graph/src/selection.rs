@@ -43,7 +43,12 @@ fn named_run(reader: &Reader, name: &str) -> Result<RunRow, GraphError> {
     match found {
         Some(run) if run.removed.is_some() => Err(removed(reader, &run)?),
         Some(run) => Ok(run),
-        None => Err(GraphError::NotFound { kind: "run", name: name.to_owned(), suggestion: suggest(reader, name)? }),
+        None => Err(GraphError::NotFound {
+            kind: "run",
+            name: name.to_owned(),
+            suggestion: suggest(reader, name)?,
+            run: None,
+        }),
     }
 }
 

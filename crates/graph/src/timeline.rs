@@ -175,7 +175,7 @@ impl TimelineFilter {
 
 /// A process that some fact of the run names.
 pub(crate) fn known_process(reader: &Reader, run: &RunRow, id: &str) -> Result<ProcessId, GraphError> {
-    let unknown = || GraphError::NotFound { kind: "process", name: id.to_owned(), suggestion: None };
+    let unknown = || GraphError::not_in(run, "process", id);
     let process: ProcessId = id.parse().map_err(|_| unknown())?;
     let known = !reader.postings(run.no, members::process_key(&process))?.is_empty();
     if known { Ok(process) } else { Err(unknown()) }
@@ -184,7 +184,7 @@ pub(crate) fn known_process(reader: &Reader, run: &RunRow, id: &str) -> Result<P
 fn event_type(name: &str) -> Result<EventType, GraphError> {
     EventType::from_name(name).ok_or_else(|| {
         let names = EventType::ALL.iter().map(|kind| kind.name());
-        GraphError::NotFound { kind: "event type", name: name.to_owned(), suggestion: nearest(name, names) }
+        GraphError::NotFound { kind: "event type", name: name.to_owned(), suggestion: nearest(name, names), run: None }
     })
 }
 

@@ -237,3 +237,24 @@ impl Drop for Unmount<'_> {
         let _ = Command::new("umount").arg(self.0).status();
     }
 }
+
+#[test]
+fn a_hint_about_an_id_names_the_run_and_can_be_followed() {
+    let place = Place::new();
+    place.record("one", "echo 1 >a").ok();
+    place.record("two", "echo 2 >b").ok();
+    let absent = "evt-000000000000000000000000000000ff";
+    let commands: [&[&str]; 4] = [
+        &["timeline", "one", "--process", "proc-00000000000000ff"],
+        &["graph", "explain", "--run", "one", "--event", absent],
+        &["observe", "event", absent, "--run", "one"],
+        &["blame", "no-such-file", "--run", "one"],
+    ];
+    for command in commands {
+        let said = place.run(command);
+        let hint = said.stderr.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap_or_default();
+        let (_, way_out) = hint.split_once(": agentprov ").unwrap_or_else(|| panic!("{command:?}: {}", said.stderr));
+        assert!(way_out.contains("one"), "{command:?}: {hint}");
+        place.run(way_out.split(' ')).ok();
+    }
+}

@@ -44,7 +44,7 @@ impl Judged {
         let Some(decision) = decisions.iter().find(|(_, fact)| wanted(fact)).cloned() else {
             let names: Vec<String> = decisions.iter().map(|(_, fact)| fact.id.to_string()).collect();
             let suggestion = nearest(name, names.iter().map(String::as_str));
-            return Err(GraphError::NotFound { kind: "risk", name: id.to_owned(), suggestion });
+            return Err(GraphError::not_in(run, "risk", id).but_near(suggestion));
         };
         let of_it = |facts: Vec<(Seq, Fact)>| {
             facts.into_iter().filter(|(_, fact)| decision_of(fact) == Some(decision.1.id)).collect()

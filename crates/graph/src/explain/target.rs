@@ -59,7 +59,7 @@ impl Target {
             }
         }
         let (kind, name) = self.parts();
-        Err(missing.unwrap_or(GraphError::NotFound { kind: spoken(kind), name, suggestion: None }))
+        Err(missing.unwrap_or(GraphError::NotFound { kind: spoken(kind), name, suggestion: None, run: None }))
     }
 
     /// The run that the target is in: the only one that knows it.
@@ -78,7 +78,7 @@ impl Target {
         }
         let (kind, name) = self.parts();
         match found.len() {
-            0 => Err(GraphError::NotFound { kind: spoken(kind), name, suggestion: nearest_miss }),
+            0 => Err(GraphError::NotFound { kind: spoken(kind), name, suggestion: nearest_miss, run: None }),
             1 => Ok(found.remove(0)),
             _ => {
                 let runs: Vec<&str> = found.iter().map(|run| run.id.as_str()).collect();
@@ -118,7 +118,7 @@ impl Found {
                 let found = scopes.of_attempt_id(id).map(|scope| Self::Attempt(scope.attempt.no));
                 found.ok_or_else(|| {
                     let names = scopes.iter().map(|scope| scope.attempt.started.attempt_id.as_str());
-                    GraphError::NotFound { kind: "attempt", name: id.clone(), suggestion: nearest(id, names) }
+                    GraphError::not_in(run, "attempt", id).but_near(nearest(id, names))
                 })
             }
             Target::ToolCall(id) if is_declared(reader, run, id)? => Ok(Self::DeclaredCall(id.clone())),
@@ -127,7 +127,7 @@ impl Found {
                 let found = scopes.of_tool_call(id).map(|scope| Self::ToolCall(scope.attempt.no));
                 found.ok_or_else(|| {
                     let names = scopes.iter().map(|scope| scope.attempt.started.tool_call_id.as_str());
-                    GraphError::NotFound { kind: "tool call", name: id.clone(), suggestion: nearest(id, names) }
+                    GraphError::not_in(run, "tool call", id).but_near(nearest(id, names))
                 })
             }
             Target::Process(id) => known_process(reader, run, id).map(Self::Process),
@@ -160,7 +160,7 @@ fn artifact(reader: &Reader, run: &RunRow, id: &str) -> Result<Found, GraphError
         let path = id.strip_prefix("workspace_file/").unwrap_or(id);
         return file(reader, run, &path.into()).map_err(|error| match error {
             GraphError::NotFound { name, suggestion, .. } => {
-                GraphError::NotFound { kind: "artifact", name, suggestion }
+                GraphError::not_in(run, "artifact", name).but_near(suggestion)
             }
             other => other,
         });
@@ -169,7 +169,7 @@ fn artifact(reader: &Reader, run: &RunRow, id: &str) -> Result<Found, GraphError
     let facts = reader.facts_by_key(run.no, key)?;
     let versions: Vec<Version> = facts.into_iter().filter_map(|(seq, fact)| Version::from_fact(seq, fact)).collect();
     if versions.is_empty() {
-        return Err(GraphError::NotFound { kind: "artifact", name: id.to_owned(), suggestion: None });
+        return Err(GraphError::not_in(run, "artifact", id));
     }
     Ok(Found::Versions(versions))
 }

@@ -92,7 +92,7 @@ impl QueryHints {
 
 /// Finds a fact of the run by the id of its timeline row.
 pub(crate) fn find_event(reader: &Reader, run: &RunRow, id: &str) -> Result<(Seq, Fact), GraphError> {
-    let unknown = || GraphError::NotFound { kind: "event", name: id.to_owned(), suggestion: None };
+    let unknown = || GraphError::not_in(run, "event", id);
     let event: EventId = id.parse().map_err(|_| unknown())?;
     let row = reader.event(run.no, &event)?.ok_or_else(unknown)?;
     Ok((row.position.seq, reader.fact(run.no, row.position.seq)?))

@@ -81,7 +81,7 @@ pub fn observe_process(reader: &Reader, run: &RunRow, id: &str) -> Result<Docume
     let shown = facts.iter().map(|(_, fact)| EvidenceRef::to(fact)).collect();
     let first = facts.iter().find(|(_, fact)| matches!(fact.what, What::ProcessStarted(_))).or_else(|| facts.first());
     let Some((seq, fact)) = first else {
-        return Err(GraphError::NotFound { kind: "process", name: id.to_owned(), suggestion: None });
+        return Err(GraphError::not_in(run, "process", id));
     };
     let row = rows.row(*seq, fact)?;
     let how = match (&life.outcome, life.outlived) {

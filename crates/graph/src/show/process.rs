@@ -183,11 +183,7 @@ pub struct ShowProcess {
 
 pub(super) fn show_process(reader: &Reader, run: &RunRow, id: ProcessId) -> Result<ShowProcess, GraphError> {
     let table = ProcessTable::load(reader, run)?;
-    let process = table.find(&id).ok_or_else(|| GraphError::NotFound {
-        kind: "process",
-        name: id.to_string(),
-        suggestion: None,
-    })?;
+    let process = table.find(&id).ok_or_else(|| GraphError::not_in(run, "process", id.to_string()))?;
     let scopes = Scopes::load(reader, run)?;
     let lineage = table.lineage(&id);
     let depth = lineage.len().saturating_sub(1) as u64;

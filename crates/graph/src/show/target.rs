@@ -49,7 +49,12 @@ pub fn resolve_id(
     cwd: Option<&OsBytes>,
 ) -> Result<Target, GraphError> {
     let text = &*name.lossy();
-    let unknown = |kind: &'static str| GraphError::NotFound { kind, name: text.to_owned(), suggestion: None };
+    let unknown = |kind: &'static str| GraphError::NotFound {
+        kind,
+        name: text.to_owned(),
+        suggestion: None,
+        run: run.map(|run| run.id.to_string()),
+    };
     if let Ok(id) = text.parse::<ProcessId>() {
         return find_process(reader, run, id)?.ok_or_else(|| unknown("process"));
     }
@@ -98,7 +103,7 @@ pub fn resolve_id(
         Ok(file) => Ok(Target::File((*newest).clone(), file)),
         Err(GraphError::NotFound { suggestion, .. }) => {
             let suggestion = suggestion.or_else(|| nearest(text, rows.iter().map(|row| row.id.as_str())));
-            Err(GraphError::NotFound { kind: "id or file", name: text.to_owned(), suggestion })
+            Err(GraphError::not_in(newest, "id or file", text).but_near(suggestion))
         }
         Err(error) => Err(error),
     }
@@ -179,7 +184,7 @@ fn find_content(reader: &Reader, text: &str) -> Result<Option<Target>, GraphErro
         }
     }
     match is_hash {
-        true => Err(GraphError::NotFound { kind: "content", name: text.to_owned(), suggestion: None }),
+        true => Err(GraphError::NotFound { kind: "content", name: text.to_owned(), suggestion: None, run: None }),
         false => Ok(None),
     }
 }

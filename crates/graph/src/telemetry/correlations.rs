@@ -63,8 +63,7 @@ pub fn correlations(reader: &Reader, run: &RunRow, event: Option<EventId>) -> Re
     let facts = match event {
         Some(id) => {
             let row = reader.event(run.no, &id)?;
-            let row =
-                row.ok_or_else(|| GraphError::NotFound { kind: "event", name: id.to_string(), suggestion: None })?;
+            let row = row.ok_or_else(|| GraphError::not_in(run, "event", id.to_string()))?;
             let mut fact = reader.fact(run.no, row.position.seq)?;
             late.apply(&run.id, row.position.seq, &mut fact);
             vec![fact]

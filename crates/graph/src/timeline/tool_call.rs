@@ -32,11 +32,7 @@ impl CallFacts {
         let outside = reported(reader, run, id, size)?;
         if attempt.is_none() && outside.is_empty() {
             let names = scopes.iter().map(|scope| scope.attempt.started.tool_call_id.as_str());
-            return Err(GraphError::NotFound {
-                kind: "tool call",
-                name: id.to_owned(),
-                suggestion: nearest(id, names),
-            });
+            return Err(GraphError::not_in(run, "tool call", id).but_near(nearest(id, names)));
         }
         Ok(Self { id: id.to_owned(), attempt, outside })
     }

@@ -39,7 +39,7 @@ pub fn resolve_file(
         return Ok(file);
     }
     let suggestion = suggest(reader, run, given)?;
-    Err(GraphError::NotFound { kind: "file", name: given.lossy().into_owned(), suggestion })
+    Err(GraphError::not_in(run, "file", given.lossy()).but_near(suggestion))
 }
 
 /// As [`resolve_file`], without the search for a nearest name: none where the run did not change the file.
