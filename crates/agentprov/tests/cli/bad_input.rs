@@ -247,7 +247,7 @@ fn a_hint_about_an_id_names_the_run_and_can_be_followed() {
     let commands: [&[&str]; 4] = [
         &["timeline", "one", "--process", "proc-00000000000000ff"],
         &["graph", "explain", "--run", "one", "--event", absent],
-        &["observe", "event", absent, "--run", "one"],
+        &["observe", "event", "--event", absent, "--run", "one"],
         &["blame", "no-such-file", "--run", "one"],
     ];
     for command in commands {

@@ -2,6 +2,7 @@
 
 use crate::bounded::InTime as _;
 use crate::place::{Place, Said, has};
+use agentprov_model::What;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -88,6 +89,33 @@ fn an_interrupt_reaches_the_command_once_and_the_run_says_what_happened() {
     let show = place.run(["show", "i", "--json"]).ok().json();
     assert_eq!(show["run"]["outcome"]["text"], "failed 5");
     assert_eq!(place.run(["verify", "i"]).status, 0);
+}
+
+/// A file that is written, and replaced at once by a rename: what it held in between is a version too, and what the
+/// rename found there.
+#[test]
+fn a_version_that_is_replaced_at_once_is_kept() {
+    let place = Place::new();
+    let script = "import os
+for n in range(40):
+    for name in ('f', 'f.new'):
+        with open(name, 'w') as file: file.write(f'{name} {n}')
+    os.replace('f.new', 'f')
+";
+    place.run(["record", "-q", "--run", "r", "--", "python3", "-c", script]).ok();
+    let file = place.work().join("f").into_os_string().into_encoded_bytes();
+    let mut versions = Vec::new();
+    for fact in place.facts("r") {
+        let What::FileVersion(version) = fact.what else { continue };
+        if version.path.as_bytes() == file {
+            versions.push((version.before.content().cloned(), version.after.content().cloned()));
+        }
+    }
+    assert_eq!(versions.len(), 80, "{versions:?}");
+    assert!(versions.iter().all(|(_, after)| after.is_some()));
+    for pair in versions.windows(2) {
+        assert_eq!(pair[0].1, pair[1].0, "each version begins with what the one before left");
+    }
 }
 
 #[test]

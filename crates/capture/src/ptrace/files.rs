@@ -87,7 +87,7 @@ impl Tracer {
         if self.desk.layout.place(&path) == Place::Unversioned {
             return Before::Nothing;
         }
-        if self.desk.watches.holds(stat.inode) {
+        if self.desk.is_unread(stat.inode) {
             self.desk.barrier();
         }
         let file = paths::reopen(handle, &stat);

@@ -182,6 +182,12 @@ impl Tracer {
                 self.desk.see(name);
             }
         }
+        if matches!(op, FileOp::Rename | FileOp::Exchange | FileOp::Link) {
+            pin.iter()
+                .chain(&pin2)
+                .filter(|pin| pin.stat.is_file())
+                .for_each(|pin| self.desk.note_move(pin.stat.inode));
+        }
         let job = match op {
             FileOp::Rename => Job::Renamed { old: path, new: second, source: pin, target: pin2, by, at },
             FileOp::Exchange => Job::Exchanged { a: path, b: second, pin_a: pin, pin_b: pin2, by, at },

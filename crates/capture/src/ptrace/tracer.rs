@@ -5,6 +5,7 @@ use super::process::{Process, Thread, Tree};
 use super::syscalls::Lookup;
 use crate::observation::Notice;
 use crate::output_line::OutputLine;
+use crate::sys::fd::Inode;
 use crate::sys::ptrace::{self, Change};
 use crate::sys::signals;
 use crate::wire::{self, Message};
@@ -41,11 +42,25 @@ pub(crate) struct Desk {
     /// Hashes of the paths whose first state was taken.
     seen: HashSet<u64>,
     hasher: RandomState,
+    /// Files that got another name, which the worker may still have to read.
+    moved: HashSet<Inode>,
 }
+
+/// Moved files that are remembered before the worker is waited for.
+const MOVED: usize = 4096;
 
 impl Desk {
     pub(crate) fn new(jobs: Sender<Job>, bell: Arc<Bell>, watches: Arc<Watches>, layout: Layout) -> Self {
-        Self { jobs, bell, watches, layout, sent: 0, seen: HashSet::new(), hasher: RandomState::new() }
+        Self {
+            jobs,
+            bell,
+            watches,
+            layout,
+            sent: 0,
+            seen: HashSet::new(),
+            hasher: RandomState::new(),
+            moved: HashSet::new(),
+        }
     }
 
     pub(crate) fn send(&mut self, job: Job) {
@@ -66,6 +81,20 @@ impl Desk {
         let (reply, done) = crossbeam_channel::bounded(1);
         self.send(Job::Barrier { reply });
         let _worker_gone = done.recv();
+        self.moved.clear();
+    }
+
+    /// The file has another name now.
+    pub(crate) fn note_move(&mut self, inode: Inode) {
+        if self.moved.len() >= MOVED {
+            self.barrier();
+        }
+        self.moved.insert(inode);
+    }
+
+    /// Whether a version of the file is not read yet: whoever lets it be written now would mix it into the next one.
+    pub(crate) fn is_unread(&self, inode: Inode) -> bool {
+        self.watches.holds(inode) || self.moved.contains(&inode)
     }
 
     pub(crate) fn saw(&self, path: &[u8]) -> bool {

@@ -106,10 +106,29 @@ impl Worker {
             match self.release(watch) {
                 Released::NotYet => waiting.push(watch),
                 Released::Unknown => {}
-                Released::Read { inode, entry } => self.read_version(inode, entry, VersionCause::Closed),
+                Released::Read { inode, entry } => self.read_version(inode, &entry, VersionCause::Closed),
             }
         }
         self.released = waiting;
+    }
+
+    /// Reads what was released at a path before the job that takes it from there: what comes then has to come after it.
+    fn read_released_at(&mut self, path: &[u8], except: Option<Inode>, replaced: bool) {
+        let (here, others): (Vec<i32>, Vec<i32>) = std::mem::take(&mut self.released).into_iter().partition(|watch| {
+            let table = self.watches.lock();
+            let inode = table.by_watch.get(watch).filter(|inode| Some(**inode) != except);
+            inode.and_then(|inode| table.by_inode.get(inode)).is_some_and(|entry| entry.path == path)
+        });
+        self.released = others;
+        for watch in here {
+            match self.release(watch) {
+                Released::NotYet => self.released.push(watch),
+                Released::Unknown => {}
+                Released::Read { inode, entry } => {
+                    self.read_version(inode, &Snapshot { replaced, ..entry }, VersionCause::Closed);
+                }
+            }
+        }
     }
 
     fn release(&self, watch: i32) -> Released {
@@ -127,14 +146,15 @@ impl Worker {
             writers: writers(entry),
             nameless: entry.nameless,
             last: entry.opens == 0,
+            replaced: false,
             opened_at: entry.opened_at,
         };
         Released::Read { inode, entry: snapshot }
     }
 
     /// Reads a version; the entry goes only afterwards, so that the tracer sees it as pending meanwhile.
-    fn read_version(&mut self, inode: Inode, snapshot: Snapshot, cause: VersionCause) {
-        self.emit_open_file(&snapshot, cause);
+    fn read_version(&mut self, inode: Inode, snapshot: &Snapshot, cause: VersionCause) {
+        self.emit_open_file(snapshot, cause);
         if snapshot.last {
             let mut table = self.watches.lock();
             if table.by_inode.get(&inode).is_some_and(|entry| entry.opens == 0) {
@@ -150,6 +170,11 @@ impl Worker {
         let opened;
         let file = match &snapshot.fd {
             Some(file) => file.as_raw_fd(),
+            None if snapshot.replaced => {
+                let state = states::unread(None, "another file was put in its place before it was read");
+                self.version(&snapshot.path, state, snapshot.writers.clone(), cause, snapshot.opened_at);
+                return;
+            }
             None => match open_path(&snapshot.path) {
                 Some(file) => {
                     opened = file;
@@ -163,8 +188,10 @@ impl Worker {
             },
         };
         let Ok(stat) = fd::fstat(file) else { return };
-        // The name is gone: its end was or will be told by the unlink or rename that took it.
-        if stat.links == 0 {
+        // The name is gone: its end was or will be told by the unlink that took it. Where a rename put another file in its
+        // place, what it held until then was a version that others could read.
+        let was_version = || snapshot.last && (snapshot.replaced || stands(&snapshot.path));
+        if stat.links == 0 && !was_version() {
             return;
         }
         // The release itself has no time. The last change of the inode has one, and it can't be set by anybody.
@@ -187,6 +214,7 @@ impl Worker {
                 path: entry.path,
                 nameless: entry.nameless,
                 last: true,
+                replaced: false,
                 opened_at: entry.opened_at,
             };
             self.emit_open_file(&snapshot, VersionCause::StillOpen);
@@ -206,6 +234,7 @@ impl Worker {
                 self.version(&path, state, vec![by], VersionCause::Symlinked, at);
             }
             Job::Unlinked { path, was, by, at } => {
+                self.read_released_at(&path, None, false);
                 self.known_before(&path, was.as_ref());
                 self.version(&path, FileState::Missing, vec![by], VersionCause::Unlinked, at);
             }
@@ -268,6 +297,7 @@ impl Worker {
         at: EventTime,
     ) {
         let Some(source) = source else { return };
+        self.read_released_at(new, Some(source.stat.inode), true);
         self.move_entries(old, new, source.stat.inode);
         if source.stat.is_dir() {
             for path in self.states.below(old) {
@@ -403,6 +433,8 @@ struct Snapshot {
     writers: Vec<ProcessId>,
     nameless: bool,
     last: bool,
+    /// Another file has its name now.
+    replaced: bool,
     opened_at: EventTime,
 }
 
@@ -416,6 +448,11 @@ fn writers(entry: &Entry) -> Vec<ProcessId> {
     let mut writers = entry.writers.clone();
     writers.extend(entry.heirs.iter().filter(|heir| !entry.writers.contains(heir)));
     writers
+}
+
+/// Whether something has the name.
+fn stands(path: &[u8]) -> bool {
+    CString::new(path).is_ok_and(|path| fd::stat(&path, false).is_ok())
 }
 
 fn open_path(path: &[u8]) -> Option<OwnedFd> {
